@@ -1,0 +1,138 @@
+/* Growable byte buffers with a ceiling. */
+#include <assert.h>
+#include <openssl/crypto.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/base/buf.h"
+#include "common/base/mem.h"
+
+#define BUF_FIRST 256 /* bytes of the first allocation */
+
+static size_t buf_ceiling(const struct buf *b)
+{
+	return b->max > 0 ? b->max : BUF_MAX_DEFAULT;
+}
+
+size_t buf_room(const struct buf *b)
+{
+	size_t len = buf_len(b);
+
+	return len < buf_ceiling(b) ? buf_ceiling(b) - len : 0;
+}
+
+/* Move the contents to the front when that alone makes the room, else grow by doubling. */
+static void buf_make_room(struct buf *b, size_t len)
+{
+	size_t held = buf_len(b);
+
+	if (b->head > 0 && (held == 0 || b->cap - held >= len)) {
+		memmove(b->data, b->data + b->head, held);
+		b->head = 0;
+		b->tail = held;
+	}
+	if (b->cap - b->tail >= len)
+		return;
+	size_t want = b->tail + len;
+	size_t cap = b->cap > 0 ? b->cap : BUF_FIRST;
+	while (cap < want)
+		cap *= 2;
+	b->data = mem_grow(b->data, cap, 1);
+	b->cap = cap;
+}
+
+char *buf_reserve(struct buf *b, size_t len)
+{
+	if (len > buf_room(b))
+		return NULL;
+	if (b->data == NULL || b->cap - b->tail < len)
+		buf_make_room(b, len);
+	return b->data + b->tail;
+}
+
+void buf_commit(struct buf *b, size_t len)
+{
+	assert(len <= b->cap - b->tail);
+	b->tail += len;
+}
+
+int buf_add(struct buf *b, const void *p, size_t len)
+{
+	if (len == 0)
+		return 0;
+	char *at = buf_reserve(b, len);
+	if (at == NULL)
+		return -1;
+	memcpy(at, p, len);
+	b->tail += len;
+	return 0;
+}
+
+int buf_add_span(struct buf *b, struct span s)
+{
+	return buf_add(b, s.p, s.len);
+}
+
+int buf_add_str(struct buf *b, const char *s)
+{
+	return buf_add(b, s, strlen(s));
+}
+
+int buf_add_char(struct buf *b, char c)
+{
+	return buf_add(b, &c, 1);
+}
+
+int buf_addf(struct buf *b, const char *fmt, ...)
+{
+	va_list ap, again;
+	int rc = -1;
+
+	va_start(ap, fmt);
+	va_copy(again, ap);
+	int len = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	/* One byte more than the text: vsnprintf writes its NUL there. */
+	char *at = len < 0 ? NULL : buf_reserve(b, (size_t)len + 1);
+	if (at != NULL) {
+		vsnprintf(at, (size_t)len + 1, fmt, again);
+		b->tail += (size_t)len;
+		rc = 0;
+	}
+	va_end(again);
+	return rc;
+}
+
+void buf_consume(struct buf *b, size_t len)
+{
+	assert(len <= buf_len(b));
+	b->head += len;
+	if (b->head == b->tail)
+		b->head = b->tail = 0;
+}
+
+void buf_clear(struct buf *b)
+{
+	b->head = b->tail = 0;
+}
+
+void buf_release(struct buf *b)
+{
+	if (buf_len(b) == 0)
+		buf_free(b);
+}
+
+void buf_free(struct buf *b)
+{
+	free(b->data);
+	b->data = NULL;
+	b->head = b->tail = b->cap = 0;
+}
+
+void buf_wipe(struct buf *b)
+{
+	if (b->data != NULL)
+		OPENSSL_cleanse(b->data, b->cap);
+	buf_free(b);
+}

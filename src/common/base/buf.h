@@ -1,0 +1,54 @@
+/* Growable bytes with a ceiling. Appended at the end, consumed at the front; empty buffers hold no memory after
+ * buf_release, so that an idle connection costs nothing. */
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+
+#include "common/base/span.h"
+
+struct buf {
+	char *data;
+	size_t head; /* first byte not consumed */
+	size_t tail; /* one past the last byte */
+	size_t cap;  /* bytes allocated */
+	size_t max;  /* ceiling of the contents; 0 stands for BUF_MAX_DEFAULT */
+};
+
+#define BUF_MAX_DEFAULT ((size_t)64 << 20)
+
+/* Bytes held, and the room left up to the ceiling. */
+static inline size_t buf_len(const struct buf *b)
+{
+	return b->tail - b->head;
+}
+size_t buf_room(const struct buf *b);
+
+/* The contents. Valid until the next call that appends to, consumes from or frees the buffer. */
+static inline struct span buf_span(const struct buf *b)
+{
+	return (struct span){b->data != NULL ? b->data + b->head : "", b->tail - b->head};
+}
+
+/* Append. -1 when the ceiling would be passed; nothing is appended then. */
+int buf_add(struct buf *b, const void *p, size_t len);
+int buf_add_span(struct buf *b, struct span s);
+int buf_add_str(struct buf *b, const char *s);
+int buf_add_char(struct buf *b, char c);
+int buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Make room for len more bytes and return where they go, NULL when the ceiling would be passed. buf_commit then
+ * says how many were written. */
+char *buf_reserve(struct buf *b, size_t len);
+void buf_commit(struct buf *b, size_t len);
+
+/* Drop the first len bytes; len must not exceed buf_len. */
+void buf_consume(struct buf *b, size_t len);
+void buf_clear(struct buf *b);
+/* Give the memory back if nothing is held. */
+void buf_release(struct buf *b);
+/* Give the memory back; the ceiling stays, and the buffer may be used again. */
+void buf_free(struct buf *b);
+/* The same for secrets: wiped first. Growing a buffer of secrets wipes the old block too only if it was reserved
+ * in full beforehand, so reserve the ceiling first. */
+void buf_wipe(struct buf *b);
+
+#endif

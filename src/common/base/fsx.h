@@ -1,0 +1,19 @@
+/* Files: read one up to a limit, replace one whole. */
+#ifndef BASE_FSX_H
+#define BASE_FSX_H
+
+#include <sys/stat.h>
+
+#include "common/base/buf.h"
+#include "common/base/err.h"
+
+/* Append the file's contents to out, whose ceiling is the limit. Only regular files, pipes and character devices;
+ * "-" is no special name. -1 with a message that names the path. */
+int fsx_read(const char *path, struct buf *out, struct err *err);
+/* Write the bytes beside path and rename over it: readers see the old or the new file, never half of one. The file
+ * and its directory are synced. mode is exact, whatever the umask. */
+int fsx_write(const char *path, struct span bytes, mode_t mode, struct err *err);
+/* Make a directory unless it is there. */
+int fsx_mkdir(const char *path, mode_t mode, struct err *err);
+
+#endif

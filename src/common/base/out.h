@@ -1,0 +1,22 @@
+/* Machine and terminal output: NDJSON records and escaping of bytes from elsewhere. */
+#ifndef BASE_OUT_H
+#define BASE_OUT_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "common/base/buf.h"
+#include "common/base/err.h"
+
+#define OUT_SCHEMA "outbore/1"
+
+/* A fresh record with schema, kind and tool set. The caller owns it. */
+json_t *out_record(const char *kind, const char *tool);
+/* Write one record as a line and flush. The record is released. -1 when the stream failed. */
+int out_line(FILE *to, json_t *record);
+/* Append bytes so that no terminal is driven by them: control bytes and bytes that are not UTF-8 as \xNN. */
+void out_escape(struct span bytes, struct buf *to);
+/* Print "PROGRAM: message" on stderr and return code, for main's last line. */
+int out_die(const char *program, const struct err *err, int code);
+
+#endif

@@ -1,0 +1,41 @@
+/* Holding, hashing, comparing and wiping secrets. */
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+#include <stdlib.h>
+
+#include "common/base/mem.h"
+#include "common/base/secret.h"
+
+void secret_set(struct secret *s, const void *p, size_t len)
+{
+	secret_free(s);
+	s->data = mem_alloc(len);
+	s->len = len;
+	if (len > 0)
+		memcpy(s->data, p, len);
+}
+
+void secret_free(struct secret *s)
+{
+	if (s->data != NULL)
+		OPENSSL_cleanse(s->data, s->len);
+	free(s->data);
+	s->data = NULL;
+	s->len = 0;
+}
+
+void secret_wipe(void *p, size_t len)
+{
+	if (len > 0)
+		OPENSSL_cleanse(p, len);
+}
+
+void secret_hash(struct span bytes, unsigned char out[SECRET_HASH_LEN])
+{
+	SHA256((const unsigned char *)bytes.p, bytes.len, out);
+}
+
+bool secret_equal(const unsigned char a[SECRET_HASH_LEN], const unsigned char b[SECRET_HASH_LEN])
+{
+	return CRYPTO_memcmp(a, b, SECRET_HASH_LEN) == 0;
+}

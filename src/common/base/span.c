@@ -1,0 +1,87 @@
+/* Comparing, splitting and reading numbers from borrowed bytes. */
+#include "common/base/span.h"
+
+bool span_eq_nocase(struct span a, struct span b)
+{
+	if (a.len != b.len)
+		return false;
+	for (size_t i = 0; i < a.len; i++)
+		if (span_lower(a.p[i]) != span_lower(b.p[i]))
+			return false;
+	return true;
+}
+
+bool span_starts(struct span s, struct span prefix)
+{
+	return s.len >= prefix.len && span_eq(span_of(s.p, prefix.len), prefix);
+}
+
+bool span_starts_nocase(struct span s, struct span prefix)
+{
+	return s.len >= prefix.len && span_eq_nocase(span_of(s.p, prefix.len), prefix);
+}
+
+bool span_ends(struct span s, struct span suffix)
+{
+	return s.len >= suffix.len && span_eq(span_skip(s, s.len - suffix.len), suffix);
+}
+
+size_t span_find(struct span s, char c)
+{
+	const char *at = s.len > 0 ? memchr(s.p, c, s.len) : NULL;
+
+	return at != NULL ? (size_t)(at - s.p) : s.len;
+}
+
+size_t span_rfind(struct span s, char c)
+{
+	for (size_t i = s.len; i > 0; i--)
+		if (s.p[i - 1] == c)
+			return i - 1;
+	return s.len;
+}
+
+struct span span_trim(struct span s)
+{
+	while (s.len > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
+		s = span_skip(s, 1);
+	while (s.len > 0 && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t'))
+		s.len--;
+	return s;
+}
+
+struct span span_cut(struct span s, char sep, struct span *rest)
+{
+	size_t at = span_find(s, sep);
+
+	*rest = at < s.len ? span_skip(s, at + 1) : (struct span){NULL, 0};
+	return span_of(s.p, at);
+}
+
+bool span_next_item(struct span *list, struct span *item)
+{
+	while (list->len > 0) {
+		*item = span_trim(span_cut(*list, ',', list));
+		if (item->len > 0)
+			return true;
+	}
+	return false;
+}
+
+bool span_to_u64(struct span s, uint64_t max, uint64_t *out)
+{
+	uint64_t n = 0;
+
+	if (s.len == 0)
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+		uint64_t digit = (uint64_t)(s.p[i] - '0');
+		if (n > (max - digit) / 10 || digit > max)
+			return false;
+		n = n * 10 + digit;
+	}
+	*out = n;
+	return true;
+}

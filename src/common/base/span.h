@@ -1,0 +1,72 @@
+/* A view of someone else's bytes: pointer and length, never owned, not NUL-terminated. */
+#ifndef BASE_SPAN_H
+#define BASE_SPAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct span {
+	const char *p;
+	size_t len;
+};
+
+/* A span over a string literal. */
+#define SPAN(lit) ((struct span){(lit), sizeof(lit) - 1})
+
+static inline struct span span_of(const char *p, size_t len)
+{
+	return (struct span){p, len};
+}
+
+/* The span of a C string; NULL gives the empty span. */
+static inline struct span span_str(const char *s)
+{
+	return (struct span){s, s != NULL ? strlen(s) : 0};
+}
+
+static inline bool span_eq(struct span a, struct span b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
+}
+
+/* Drop the first n bytes; n must not exceed the length. */
+static inline struct span span_skip(struct span s, size_t n)
+{
+	return (struct span){s.p + n, s.len - n};
+}
+
+/* Lower-case an ASCII byte; every other byte is returned as it is, whatever the locale. */
+static inline char span_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+/* Equal but for ASCII case. */
+bool span_eq_nocase(struct span a, struct span b);
+/* Does s begin with prefix? The second ignores ASCII case. */
+bool span_starts(struct span s, struct span prefix);
+bool span_starts_nocase(struct span s, struct span prefix);
+bool span_ends(struct span s, struct span suffix);
+
+/* Index of the first c, or s.len when there is none. */
+size_t span_find(struct span s, char c);
+/* Index of the last c, or s.len when there is none. */
+size_t span_rfind(struct span s, char c);
+
+/* Strip spaces and tabs (RFC 9110 OWS) at both ends. */
+struct span span_trim(struct span s);
+
+/* Cut s at the first sep: the part before is returned, *rest is what follows. Without sep all of s is returned
+ * and *rest is empty with a NULL pointer. */
+struct span span_cut(struct span s, char sep, struct span *rest);
+
+/* Next element of a comma-separated list (RFC 9110, 5.6.1), trimmed; empty elements are skipped.
+ * Takes it off *list; false at the end. Quoted strings are not looked into. */
+bool span_next_item(struct span *list, struct span *item);
+
+/* Decimal digits only, the whole span, no sign, not empty, at most max. False when it is anything else. */
+bool span_to_u64(struct span s, uint64_t max, uint64_t *out);
+
+#endif
