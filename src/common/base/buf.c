@@ -32,7 +32,7 @@ static void buf_make_room(struct buf *b, size_t len)
 		b->head = 0;
 		b->tail = held;
 	}
-	if (b->cap - b->tail >= len)
+	if (b->data != NULL && b->cap - b->tail >= len)
 		return;
 	size_t want = b->tail + len;
 	size_t cap = b->cap > 0 ? b->cap : BUF_FIRST;
