@@ -1,0 +1,325 @@
+/* OpenSSL as a stream. Partial writes and released buffers keep idle connections small; read-ahead saves a system call
+ * per record. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "common/net/loop.h"
+#include "common/net/tls.h"
+
+#define TLS_READ_BUFFER (64 * 1024) /* bytes taken from the socket at once; given back when idle */
+
+struct tls_context {
+	SSL_CTX *ctx;   /* the client's settings, or the server's default certificate */
+	SSL_CTX **more; /* server: one per further certificate */
+	size_t more_count;
+	bool has_cert;
+	const char *groups;  /* borrowed constant */
+	unsigned char *alpn; /* owned; server's list */
+	unsigned alpn_len;
+};
+
+static SSL_CTX *tls_new_ctx(const SSL_METHOD *method, const char *groups, struct err *err)
+{
+	SSL_CTX *ctx = SSL_CTX_new(method);
+
+	if (ctx == NULL || !SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) ||
+		(groups != NULL && !SSL_CTX_set1_groups_list(ctx, groups))) {
+		err_ssl(err, "TLS set-up");
+		SSL_CTX_free(ctx);
+		return NULL;
+	}
+	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+				      SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_read_ahead(ctx, 1);
+	SSL_CTX_set_default_read_buffer_len(ctx, TLS_READ_BUFFER);
+	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+	return ctx;
+}
+
+static int tls_load_trust(SSL_CTX *ctx, const struct tls_client_settings *settings, struct err *err)
+{
+	if (settings->ca_file != NULL && SSL_CTX_load_verify_file(ctx, settings->ca_file) != 1)
+		return err_wrap(err, "%s", settings->ca_file);
+	if (settings->ca_file == NULL && SSL_CTX_set_default_verify_paths(ctx) != 1)
+		return err_ssl(err, "system certificates");
+	if (settings->ca_extra != NULL && SSL_CTX_load_verify_file(ctx, settings->ca_extra) != 1)
+		return err_wrap(err, "%s", settings->ca_extra);
+	return 0;
+}
+
+struct tls_context *tls_client_context(const struct tls_client_settings *settings, struct err *err)
+{
+	static const unsigned char alpn_h2[] = "\x02h2\x08http/1.1";
+	SSL_CTX *ctx = tls_new_ctx(TLS_client_method(), settings->groups, err);
+
+	if (ctx == NULL)
+		return NULL;
+	if (settings->no_verify) {
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
+	} else {
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+		err_set(err, "no usable certificate in this PEM file");
+		if (tls_load_trust(ctx, settings, err) < 0) {
+			ERR_clear_error();
+			SSL_CTX_free(ctx);
+			return NULL;
+		}
+	}
+	if (settings->alpn_h2)
+		SSL_CTX_set_alpn_protos(ctx, alpn_h2, sizeof(alpn_h2) - 1);
+	struct tls_context *tls = mem_alloc(sizeof(*tls));
+	tls->ctx = ctx;
+	return tls;
+}
+
+/* --- Server --- */
+
+static bool tls_cert_covers(SSL_CTX *ctx, const char *name)
+{
+	X509 *cert = SSL_CTX_get0_certificate(ctx);
+
+	return cert != NULL && X509_check_host(cert, name, 0, 0, NULL) == 1;
+}
+
+static int tls_on_servername(SSL *ssl, int *alert, void *arg)
+{
+	struct tls_context *tls = arg;
+	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+
+	(void)alert;
+	if (name == NULL || tls_cert_covers(tls->ctx, name))
+		return SSL_TLSEXT_ERR_OK;
+	for (size_t i = 0; i < tls->more_count; i++) {
+		if (tls_cert_covers(tls->more[i], name)) {
+			SSL_set_SSL_CTX(ssl, tls->more[i]);
+			return SSL_TLSEXT_ERR_OK;
+		}
+	}
+	return SSL_TLSEXT_ERR_OK;
+}
+
+struct tls_context *tls_server_context(const char *groups, struct err *err)
+{
+	SSL_CTX *ctx = tls_new_ctx(TLS_server_method(), groups, err);
+
+	if (ctx == NULL)
+		return NULL;
+	struct tls_context *tls = mem_alloc(sizeof(*tls));
+	tls->ctx = ctx;
+	tls->groups = groups;
+	SSL_CTX_set_tlsext_servername_callback(ctx, tls_on_servername);
+	SSL_CTX_set_tlsext_servername_arg(ctx, tls);
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	return tls;
+}
+
+static int tls_use_files(SSL_CTX *ctx, const char *cert_file, const char *key_file, struct err *err)
+{
+	if (SSL_CTX_use_certificate_chain_file(ctx, cert_file) != 1) {
+		err_ssl(err, "no usable certificate");
+		return err_wrap(err, "%s", cert_file);
+	}
+	if (SSL_CTX_use_PrivateKey_file(ctx, key_file, SSL_FILETYPE_PEM) != 1) {
+		err_ssl(err, "no usable key, or not the key of the certificate");
+		return err_wrap(err, "%s", key_file);
+	}
+	return 0;
+}
+
+int tls_server_add(struct tls_context *tls, const char *cert_file, const char *key_file, struct err *err)
+{
+	if (!tls->has_cert) {
+		tls->has_cert = true;
+		return tls_use_files(tls->ctx, cert_file, key_file, err);
+	}
+	SSL_CTX *ctx = tls_new_ctx(TLS_server_method(), tls->groups, err);
+	if (ctx == NULL)
+		return -1;
+	if (tls_use_files(ctx, cert_file, key_file, err) < 0) {
+		SSL_CTX_free(ctx);
+		return -1;
+	}
+	tls->more = mem_grow(tls->more, tls->more_count + 1, sizeof(SSL_CTX *));
+	tls->more[tls->more_count++] = ctx;
+	return 0;
+}
+
+static int tls_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
+	unsigned in_len, void *arg)
+{
+	struct tls_context *tls = arg;
+	unsigned char *chosen;
+
+	(void)ssl;
+	if (SSL_select_next_proto(&chosen, out_len, tls->alpn, tls->alpn_len, in, in_len) !=
+		OPENSSL_NPN_NEGOTIATED)
+		return SSL_TLSEXT_ERR_NOACK;
+	*out = chosen;
+	return SSL_TLSEXT_ERR_OK;
+}
+
+void tls_server_alpn(struct tls_context *tls, struct span protocols)
+{
+	tls->alpn = (unsigned char *)mem_spandup(protocols);
+	tls->alpn_len = (unsigned)protocols.len;
+	SSL_CTX_set_alpn_select_cb(tls->ctx, tls_on_alpn, tls);
+}
+
+void tls_context_free(struct tls_context *tls)
+{
+	if (tls == NULL)
+		return;
+	for (size_t i = 0; i < tls->more_count; i++)
+		SSL_CTX_free(tls->more[i]);
+	free(tls->more);
+	free(tls->alpn);
+	SSL_CTX_free(tls->ctx);
+	free(tls);
+}
+
+/* --- Streams --- */
+
+/* Translate the library's answer to a read or a write; *want is what lets it go on. */
+static ssize_t tls_result(struct stream *s, int rc, unsigned char *want)
+{
+	switch (SSL_get_error(s->tls, rc)) {
+	case SSL_ERROR_WANT_READ: *want = LOOP_READ; return STREAM_AGAIN;
+	case SSL_ERROR_WANT_WRITE: *want = LOOP_WRITE; return STREAM_AGAIN;
+	case SSL_ERROR_ZERO_RETURN: return STREAM_EOF;
+	case SSL_ERROR_SYSCALL: s->why = errno == ECONNRESET ? "connection reset" : "connection lost"; break;
+	default: s->why = "TLS error"; break;
+	}
+	ERR_clear_error();
+	return STREAM_FAIL;
+}
+
+static ssize_t tls_read(struct stream *s, void *p, size_t len)
+{
+	size_t n;
+	int rc = SSL_read_ex(s->tls, p, len, &n);
+
+	return rc == 1 ? (ssize_t)n : tls_result(s, rc, &s->want_read);
+}
+
+static ssize_t tls_write(struct stream *s, const void *p, size_t len)
+{
+	size_t n;
+	int rc = SSL_write_ex(s->tls, p, len, &n);
+
+	if (rc == 1)
+		return (ssize_t)n;
+	ssize_t result = tls_result(s, rc, &s->want_write);
+	return result == STREAM_EOF ? STREAM_FAIL : result;
+}
+
+static void tls_shutdown(struct stream *s)
+{
+	SSL_shutdown(s->tls);
+	ERR_clear_error();
+	shutdown(s->fd, SHUT_WR);
+}
+
+static void tls_close(struct stream *s)
+{
+	SSL_free(s->tls);
+	close(s->fd);
+	s->tls = NULL;
+}
+
+static const struct stream_ops tls_ops = {tls_read, tls_write, tls_shutdown, tls_close};
+
+static int tls_attach(struct stream *s, struct tls_context *tls, struct err *err)
+{
+	SSL *ssl = SSL_new(tls->ctx);
+
+	if (ssl == NULL || SSL_set_fd(ssl, s->fd) != 1) {
+		SSL_free(ssl);
+		return err_ssl(err, "TLS");
+	}
+	s->tls = ssl;
+	s->ops = &tls_ops;
+	return 0;
+}
+
+/* The name to check the certificate against: an address has a check of its own. */
+static bool tls_expect(SSL *ssl, const char *name)
+{
+	unsigned char address[16];
+
+	if (inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1)
+		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1;
+	return SSL_set1_host(ssl, name) == 1;
+}
+
+int tls_connect(
+	struct stream *s, struct tls_context *tls, const char *sni, const char *verify_name, struct err *err)
+{
+	if (tls_attach(s, tls, err) < 0)
+		return -1;
+	SSL_set_connect_state(s->tls);
+	if (sni != NULL && SSL_set_tlsext_host_name(s->tls, sni) != 1)
+		return err_ssl(err, "TLS server name");
+	if (verify_name != NULL && !tls_expect(s->tls, verify_name))
+		return err_ssl(err, "TLS server name");
+	return 0;
+}
+
+int tls_accept(struct stream *s, struct tls_context *tls, struct err *err)
+{
+	if (tls_attach(s, tls, err) < 0)
+		return -1;
+	SSL_set_accept_state(s->tls);
+	return 0;
+}
+
+enum tls_step tls_handshake(struct stream *s, struct err *err)
+{
+	int rc = SSL_do_handshake(s->tls);
+
+	if (rc == 1) {
+		s->want_read = LOOP_READ;
+		s->want_write = LOOP_WRITE;
+		return TLS_DONE;
+	}
+	unsigned char want = LOOP_READ;
+	long verdict = SSL_get_verify_result(s->tls);
+	unsigned long code = ERR_peek_last_error();
+	if (verdict != X509_V_OK && ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED) {
+		ERR_clear_error();
+		err_set(err, "TLS: certificate refused: %s", X509_verify_cert_error_string(verdict));
+		return TLS_FAIL;
+	}
+	if (code != 0 && SSL_get_error(s->tls, rc) == SSL_ERROR_SSL) {
+		err_ssl(err, "TLS");
+		return TLS_FAIL;
+	}
+	if (tls_result(s, rc, &want) == STREAM_AGAIN) {
+		s->want_read = want;
+		return TLS_WAIT;
+	}
+	err_set(err, "TLS: %s", s->why != NULL ? s->why : "closed during the handshake");
+	return TLS_FAIL;
+}
+
+bool tls_is_h2(const struct stream *s)
+{
+	const unsigned char *name;
+	unsigned len = 0;
+
+	if (s->tls == NULL)
+		return false;
+	SSL_get0_alpn_selected(s->tls, &name, &len);
+	return len == 2 && memcmp(name, "h2", 2) == 0;
+}
+
+const char *tls_version(const struct stream *s)
+{
+	return s->tls != NULL ? SSL_get_version(s->tls) : "";
+}

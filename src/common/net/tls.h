@@ -1,0 +1,48 @@
+/* TLS over a stream, by OpenSSL. Every verification setting is made in one function: tls_client_context. */
+#ifndef NET_TLS_H
+#define NET_TLS_H
+
+#include "common/base/span.h"
+#include "common/net/stream.h"
+
+struct tls_context; /* opaque: settings and certificates; one owner, shared by its connections */
+
+/* What a client checks and offers. Strings are borrowed for the call. */
+struct tls_client_settings {
+	const char *ca_file;  /* PEM; only these are trusted. NULL: the system's */
+	const char *ca_extra; /* PEM; trusted besides. NULL for none */
+	bool no_verify;       /* trust everybody */
+	const char *groups;   /* key exchange groups, "P-256:X25519"; NULL: the library's */
+	bool alpn_h2;         /* offer h2 and http/1.1; else no ALPN */
+};
+struct tls_context *tls_client_context(const struct tls_client_settings *settings, struct err *err);
+
+/* A server with no certificate yet. */
+struct tls_context *tls_server_context(const char *groups, struct err *err);
+/* Add a certificate chain and its key from PEM files. The first one is the default; a connection gets the first whose
+ * names cover the client's SNI. */
+int tls_server_add(struct tls_context *ctx, const char *cert_file, const char *key_file, struct err *err);
+/* Offer and accept only this ALPN list ("\x08http/1.1"); a client without a common protocol is served all the same. */
+void tls_server_alpn(struct tls_context *ctx, struct span protocols);
+void tls_context_free(struct tls_context *ctx);
+
+/* Put TLS on an open stream: as client with the name for SNI and verification (NULL: no SNI, and the certificate's names
+ * are not checked), or as server. The handshake has yet to be done. */
+int tls_connect(
+	struct stream *s, struct tls_context *ctx, const char *sni, const char *verify_name, struct err *err);
+int tls_accept(struct stream *s, struct tls_context *ctx, struct err *err);
+
+enum tls_step {
+	TLS_DONE,
+	TLS_WAIT, /* wait for what s->want_read says, then call again */
+	TLS_FAIL, /* reason in err */
+};
+/* Go on with the handshake. After TLS_WAIT, s->want_read says what to wait for. */
+enum tls_step tls_handshake(struct stream *s, struct err *err);
+
+/* Was h2 agreed on by ALPN? */
+bool tls_is_h2(const struct stream *s);
+/* Negotiated version, "TLSv1.3"; a constant string, "" for a plain stream. */
+const char *tls_version(const struct stream *s);
+
+#endif
