@@ -1,4 +1,6 @@
 /* Holding, hashing, comparing and wiping secrets. */
+#include <jansson.h>
+#include <malloc.h>
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
@@ -28,6 +30,18 @@ void secret_wipe(void *p, size_t len)
 {
 	if (len > 0)
 		OPENSSL_cleanse(p, len);
+}
+
+static void secret_wiping_free(void *p)
+{
+	if (p != NULL)
+		OPENSSL_cleanse(p, malloc_usable_size(p));
+	free(p);
+}
+
+void secret_guard_json(void)
+{
+	json_set_alloc_funcs(malloc, secret_wiping_free);
 }
 
 void secret_hash(struct span bytes, unsigned char out[SECRET_HASH_LEN])

@@ -20,6 +20,9 @@ void secret_free(struct secret *s);
 /* Wipe someone else's bytes. */
 void secret_wipe(void *p, size_t len);
 
+/* Make the JSON library wipe whatever it frees: texts with secrets pass through it. Once, before its first use. */
+void secret_guard_json(void);
+
 /* SHA-256 of the bytes, for keeping and comparing without the secret itself. */
 void secret_hash(struct span bytes, unsigned char out[SECRET_HASH_LEN]);
 /* Equal? Takes the same time whatever differs. */
