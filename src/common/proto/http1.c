@@ -199,7 +199,7 @@ static bool is_authority(struct span s)
 		return host.len > 2 && host.p[host.len - 1] == ']' && span_find(host, '/') == host.len;
 	for (size_t i = 0; i < host.len; i++)
 		if (strchr("/\\?#@[]:<>\"{}|^` ,", host.p[i]) != NULL || (unsigned char)host.p[i] <= 0x20 ||
-			host.p[i] == 0x7f)
+			(unsigned char)host.p[i] >= 0x7f)
 			return false;
 	return true;
 }

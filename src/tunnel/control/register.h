@@ -10,6 +10,9 @@
 #define CONTROL_AFTER_MAX ((size_t)16 << 20)   /* and after it: configurations */
 #define CONTROL_QUESTIONS_MAX 16               /* the edge: answers that wait for their Finish */
 
+/* A feature of our own connector, told at registration: an upgraded stream may be ended in one direction only. */
+#define CONTROL_FEATURE_HALF_CLOSE SPAN("outbore_half_close")
+
 /* --- The connector's half --- */
 
 enum control_client_event {

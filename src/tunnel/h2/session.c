@@ -197,16 +197,31 @@ void exchange_listen(struct exchange *x, const struct exchange_events *events, v
 	x->arg = arg;
 }
 
+/* Nobody takes what this one still holds: other streams get the room. */
+static void exchange_forget(struct exchange *x)
+{
+	x->events = NULL;
+	x->session->held -= x->held;
+	x->held = 0;
+}
+
+void exchange_release(struct exchange *x)
+{
+	if (x == NULL)
+		return;
+	if (x->peer_ended && x->finishing)
+		exchange_forget(x);
+	else
+		exchange_reset(x, EXCHANGE_CANCEL);
+}
+
 void exchange_reset(struct exchange *x, enum exchange_code code)
 {
 	if (x == NULL)
 		return;
-	x->events = NULL;
+	exchange_forget(x);
 	if (x->session->freeing)
 		return;
-	/* What it still holds goes nowhere: other streams get the room. */
-	x->session->held -= x->held;
-	x->held = 0;
 	nghttp2_submit_rst_stream(x->session->ng, NGHTTP2_FLAG_NONE, x->id, (uint32_t)code);
 	h2_wake(x->session);
 }

@@ -1,0 +1,50 @@
+/* Which tunnel serves which host name, and over which live connections. */
+#ifndef EDGE_REGISTRY_H
+#define EDGE_REGISTRY_H
+
+#include "common/base/err.h"
+#include "common/base/list.h"
+#include "common/conf/uuid.h"
+#include "tunnel/link/link.h"
+
+struct registry; /* opaque; one owner */
+
+/* A tunnel with a route or a connection; owned by the registry. */
+struct registry_tunnel {
+	struct node node;
+	struct uuid id;
+	struct list links; /* of registry_link, those in rotation */
+};
+
+/* A registered connection; embedded in its owner. */
+struct registry_link {
+	struct node node;
+	struct link *link;
+	struct uuid client_id;
+	unsigned conn_index;
+	size_t requests; /* open now: its load */
+	bool half_close; /* the connector passes a half-closed upgrade on, and drains the other direction */
+};
+
+struct registry *registry_new(void);
+void registry_free(struct registry *r);
+
+/* The tunnel of that id, made if it is not there. */
+struct registry_tunnel *registry_tunnel(struct registry *r, const struct uuid *id);
+/* Route a host name: exact, "*.example.com" (one label or more in front), or "*". -1 when it is none of these or routed
+ * already. */
+int registry_route(struct registry *r, struct span pattern, struct registry_tunnel *to, struct err *err);
+/* The tunnel for a host name in lower case, without port: exact first, then the longest wildcard, then "*". NULL when
+ * there is none. */
+struct registry_tunnel *registry_find(const struct registry *r, struct span host);
+
+/* Put a connection into rotation, or take it out (harmless when it is not in). */
+void registry_add(struct registry_tunnel *t, struct registry_link *l);
+void registry_remove(struct registry_link *l);
+/* The connection with the same client id and index, if any: it is to be replaced. */
+struct registry_link *registry_same(
+	const struct registry_tunnel *t, const struct uuid *client_id, unsigned index);
+/* The connection with the fewest requests that can take one more, other than `avoid`. NULL when there is none. */
+struct registry_link *registry_pick(struct registry_tunnel *t, const struct registry_link *avoid);
+
+#endif
