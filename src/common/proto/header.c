@@ -53,6 +53,18 @@ size_t header_count(const struct fields *f, struct span name)
 	return n;
 }
 
+size_t header_count_items(const struct fields *f, struct span name)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->count; i++) {
+		struct span list = f->at[i].value, item;
+		while (span_eq_nocase(f->at[i].name, name) && span_next_item(&list, &item))
+			n++;
+	}
+	return n;
+}
+
 bool header_has_token(const struct fields *f, struct span name, struct span token)
 {
 	for (size_t i = 0; i < f->count; i++) {
@@ -66,93 +78,39 @@ bool header_has_token(const struct fields *f, struct span name, struct span toke
 	return false;
 }
 
-/* RFC 9110, 5.6.2: tchar. */
-static const unsigned char token_chars[256] = {['!'] = 1,
-	['#'] = 1,
-	['$'] = 1,
-	['%'] = 1,
-	['&'] = 1,
-	['\''] = 1,
-	['*'] = 1,
-	['+'] = 1,
-	['-'] = 1,
-	['.'] = 1,
-	['^'] = 1,
-	['_'] = 1,
-	['`'] = 1,
-	['|'] = 1,
-	['~'] = 1,
-	['0'] = 1,
-	['1'] = 1,
-	['2'] = 1,
-	['3'] = 1,
-	['4'] = 1,
-	['5'] = 1,
-	['6'] = 1,
-	['7'] = 1,
-	['8'] = 1,
-	['9'] = 1,
-	['A'] = 1,
-	['B'] = 1,
-	['C'] = 1,
-	['D'] = 1,
-	['E'] = 1,
-	['F'] = 1,
-	['G'] = 1,
-	['H'] = 1,
-	['I'] = 1,
-	['J'] = 1,
-	['K'] = 1,
-	['L'] = 1,
-	['M'] = 1,
-	['N'] = 1,
-	['O'] = 1,
-	['P'] = 1,
-	['Q'] = 1,
-	['R'] = 1,
-	['S'] = 1,
-	['T'] = 1,
-	['U'] = 1,
-	['V'] = 1,
-	['W'] = 1,
-	['X'] = 1,
-	['Y'] = 1,
-	['Z'] = 1,
-	['a'] = 1,
-	['b'] = 1,
-	['c'] = 1,
-	['d'] = 1,
-	['e'] = 1,
-	['f'] = 1,
-	['g'] = 1,
-	['h'] = 1,
-	['i'] = 1,
-	['j'] = 1,
-	['k'] = 1,
-	['l'] = 1,
-	['m'] = 1,
-	['n'] = 1,
-	['o'] = 1,
-	['p'] = 1,
-	['q'] = 1,
-	['r'] = 1,
-	['s'] = 1,
-	['t'] = 1,
-	['u'] = 1,
-	['v'] = 1,
-	['w'] = 1,
-	['x'] = 1,
-	['y'] = 1,
-	['z'] = 1};
+/* RFC 9110, 5.6.2: tchar. A bit for each of the first 128 bytes: !#$%&'*+-. and digits; letters and ^_; `|~. */
+static const uint32_t token_chars[4] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff};
+
+static bool is_tchar(unsigned char c)
+{
+	return c < 0x80 && (token_chars[c / 32] >> c % 32 & 1) != 0;
+}
 
 bool header_is_token(struct span s)
 {
 	if (s.len == 0)
 		return false;
 	for (size_t i = 0; i < s.len; i++)
-		if (!token_chars[(unsigned char)s.p[i]])
+		if (!is_tchar((unsigned char)s.p[i]))
 			return false;
 	return true;
+}
+
+static bool is_control(unsigned char c)
+{
+	return (c < 0x20 && c != '\t') || c == 0x7f;
+}
+
+/* Eight bytes at once: may one be below 0x20 or 0x7f? A tab counts, too; the bytes decide then. */
+static bool may_have_control(const char *p)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	uint64_t w;
+
+	memcpy(&w, p, sizeof(w));
+	uint64_t del = w ^ ones * 0x7f;
+	uint64_t low = (w - ones * 0x20) & ~w, seven_f = (del - ones) & ~del;
+	return ((low | seven_f) & ones << 7) != 0;
 }
 
 bool header_is_value(struct span s)
@@ -160,8 +118,9 @@ bool header_is_value(struct span s)
 	if (s.len > 0 && (s.p[0] == ' ' || s.p[0] == '\t' || s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t'))
 		return false;
 	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-		if ((c < 0x20 && c != '\t') || c == 0x7f)
+		while (s.len - i >= 8 && !may_have_control(s.p + i))
+			i += 8;
+		if (i < s.len && is_control((unsigned char)s.p[i]))
 			return false;
 	}
 	return true;
@@ -169,13 +128,14 @@ bool header_is_value(struct span s)
 
 bool header_is_hop_by_hop(struct span name)
 {
-	static const struct span names[] = {{"connection", 10}, {"keep-alive", 10}, {"proxy-connection", 16},
-		{"te", 2}, {"trailer", 7}, {"transfer-encoding", 17}, {"upgrade", 7}};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (span_eq_nocase(name, names[i]))
-			return true;
-	return false;
+	switch (name.len) {
+	case 2: return span_eq_nocase(name, SPAN("te"));
+	case 7: return span_eq_nocase(name, SPAN("trailer")) || span_eq_nocase(name, SPAN("upgrade"));
+	case 10: return span_eq_nocase(name, SPAN("connection")) || span_eq_nocase(name, SPAN("keep-alive"));
+	case 16: return span_eq_nocase(name, SPAN("proxy-connection"));
+	case 17: return span_eq_nocase(name, SPAN("transfer-encoding"));
+	default: return false;
+	}
 }
 
 bool header_is_connection_bound(const struct fields *f, struct span name)

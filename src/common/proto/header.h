@@ -4,7 +4,8 @@
 
 #include "common/base/span.h"
 
-#define HEADER_FIELDS_MAX 512 /* fields in one head or trailer section */
+#define HEADER_FIELDS_MAX 512    /* fields in one head or trailer section */
+#define HEADER_CONNECTION_MAX 32 /* options that the Connection fields of one head may list */
 
 struct field {
 	struct span name, value; /* borrowed */
@@ -30,6 +31,9 @@ size_t header_count(const struct fields *f, struct span name);
 /* Does any field of that name list the token, ignoring case? (RFC 9110, 5.6.1: "Connection: a, b") */
 bool header_has_token(const struct fields *f, struct span name, struct span token);
 
+/* How many elements the fields of that name list in all. */
+size_t header_count_items(const struct fields *f, struct span name);
+
 /* A token (RFC 9110, 5.6.2) of at least one character: methods and field names. */
 bool header_is_token(struct span s);
 /* A field value (RFC 9110, 5.5): no control byte but tab, no space at either end. */
@@ -38,7 +42,8 @@ bool header_is_value(struct span s);
 /* A field that belongs to one connection (RFC 9110, 7.6.1): connection, keep-alive, proxy-connection, te, trailer,
  * transfer-encoding, upgrade. */
 bool header_is_hop_by_hop(struct span name);
-/* The same, or named by a Connection field of f. */
+/* The same, or named by a Connection field of f. Whoever made f from untrusted bytes has held it to
+ * HEADER_CONNECTION_MAX, so that asking this for every field stays cheap. */
 bool header_is_connection_bound(const struct fields *f, struct span name);
 
 #endif

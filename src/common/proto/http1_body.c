@@ -1,23 +1,14 @@
 /* HTTP/1.1 bodies: by length, chunked (RFC 9112, 7.1), or until the connection closes. */
-#include "common/proto/http1.h"
+#include <stdlib.h>
 
-/* Where the chunked decoder stands. */
-enum chunk_state {
-	CHUNK_SIZE,    /* hexadecimal digits */
-	CHUNK_EXT,     /* after ';' up to CR */
-	CHUNK_SIZE_LF, /* LF that ends the size line */
-	CHUNK_DATA,    /* payload */
-	CHUNK_DATA_CR, /* CR after the payload */
-	CHUNK_DATA_LF, /* LF after the payload */
-	CHUNK_TRAILER, /* trailer section up to its empty line */
-};
+#include "common/proto/http1.h"
 
 #define CHUNK_DIGITS_MAX 15 /* so that no size overflows */
 
 void http1_body_start(struct http1_body *b, enum http1_framing framing, uint64_t length)
 {
 	b->framing = framing;
-	b->state = CHUNK_SIZE;
+	b->state = HTTP1_CHUNK_SIZE;
 	b->left = framing == HTTP1_LENGTH ? length : 0;
 	b->digits = b->ext = 0;
 	b->done = framing == HTTP1_NO_BODY || (framing == HTTP1_LENGTH && length == 0);
@@ -40,6 +31,14 @@ static int hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+static char take_byte(struct span *in)
+{
+	char c = in->p[0];
+
+	*in = span_skip(*in, 1);
+	return c;
+}
+
 /* Take payload, at most b->left bytes. */
 static void take_data(struct http1_body *b, struct span *in, struct span *data)
 {
@@ -49,6 +48,8 @@ static void take_data(struct http1_body *b, struct span *in, struct span *data)
 	*in = span_skip(*in, n);
 	b->left -= n;
 }
+
+/* --- The chunked coding. Each function takes what it can off *in and gives a reason when that is wrong, else NULL. --- */
 
 static const char *size_byte(struct http1_body *b, char c)
 {
@@ -64,9 +65,9 @@ static const char *size_byte(struct http1_body *b, char c)
 		return "chunk size is no number";
 	b->ext = 0;
 	if (c == ';')
-		b->state = CHUNK_EXT;
+		b->state = HTTP1_CHUNK_EXT;
 	else if (c == '\r')
-		b->state = CHUNK_SIZE_LF;
+		b->state = HTTP1_CHUNK_SIZE_LF;
 	else
 		return "chunk size is no number";
 	return NULL;
@@ -75,90 +76,78 @@ static const char *size_byte(struct http1_body *b, char c)
 static const char *ext_byte(struct http1_body *b, char c)
 {
 	if (c == '\r')
-		b->state = CHUNK_SIZE_LF;
-	else if ((unsigned char)c < 0x20 && c != '\t')
+		b->state = HTTP1_CHUNK_SIZE_LF;
+	else if (((unsigned char)c < 0x20 && c != '\t') || c == 0x7f)
 		return "control byte in a chunk extension";
 	else if (++b->ext > HTTP1_CHUNK_EXT_MAX)
 		return "chunk extension too long";
 	return NULL;
 }
 
-/* One byte of framing. A reason when it is wrong. */
-static const char *framing_byte(struct http1_body *b, char c)
+/* The whole trailer section, as the fields of a head would be. */
+static const char *parse_trailers(struct http1_body *b)
 {
-	switch ((enum chunk_state)b->state) {
-	case CHUNK_SIZE: return size_byte(b, c);
-	case CHUNK_EXT: return ext_byte(b, c);
-	case CHUNK_SIZE_LF:
-		if (c != '\n')
-			return "chunk size line ends in a bare CR";
-		b->state = b->left > 0 ? CHUNK_DATA : CHUNK_TRAILER;
-		return NULL;
-	case CHUNK_DATA_CR: b->state = CHUNK_DATA_LF; return c == '\r' ? NULL : "chunk longer than its size";
-	case CHUNK_DATA_LF:
-		b->state = CHUNK_SIZE;
-		b->digits = 0;
-		return c == '\n' ? NULL : "chunk ends in a bare CR";
-	case CHUNK_DATA:
-	case CHUNK_TRAILER: break;
-	}
-	return "unreachable chunk state";
+	struct http1_fault fault;
+
+	if (!http1_parse_fields(buf_span(&b->section), &b->trailers, &fault))
+		return fault.why;
+	for (size_t i = 0; i < b->trailers.count; i++)
+		if (!http1_is_trailer(b->trailers.at[i].name))
+			return "field that must not stand in a trailer (RFC 9110, 6.5.1)";
+	b->done = true;
+	return NULL;
 }
 
-/* The trailer section, kept until its empty line, then parsed as the fields of a head would be. */
+/* Take a line of the trailer section, or as much of it as there is. The section is kept until its empty line. */
 static const char *take_trailer(struct http1_body *b, struct span *in)
 {
-	while (in->len > 0 && !b->done) {
-		size_t nl = span_find(*in, '\n');
-		size_t n = nl < in->len ? nl + 1 : in->len;
-		if (buf_add(&b->section, in->p, n) < 0)
-			return "trailer section too long";
-		*in = span_skip(*in, n);
-		struct span all = buf_span(&b->section);
-		if (nl + 1 == n && (all.len < 2 || all.p[all.len - 2] != '\r'))
-			return "line ends in a bare LF (RFC 9112, 2.2)";
-		b->done = span_eq(all, SPAN("\r\n")) || span_ends(all, SPAN("\r\n\r\n"));
-	}
-	if (!b->done)
+	size_t nl = span_find(*in, '\n');
+	size_t n = nl < in->len ? nl + 1 : in->len;
+
+	if (buf_add(&b->section, in->p, n) < 0)
+		return "trailer section too long";
+	*in = span_skip(*in, n);
+	struct span all = buf_span(&b->section);
+	if (!span_ends(all, SPAN("\n")))
 		return NULL;
-	struct span all = buf_span(&b->section), line;
-	while (all.len > 2) {
-		size_t nl = span_find(all, '\n');
-		line = span_of(all.p, nl - 1);
-		all = span_skip(all, nl + 1);
-		size_t colon = span_find(line, ':');
-		struct span name = span_of(line.p, colon);
-		if (colon == line.len || !header_is_token(name))
-			return "trailer field name is no token";
-		struct span value = span_trim(span_skip(line, colon + 1));
-		if (!header_is_value(value) || header_add(&b->trailers, name, value) < 0)
-			return "trailer field not allowed";
+	if (!span_ends(all, SPAN("\r\n")))
+		return "line ends in a bare LF (RFC 9112, 2.2)";
+	return all.len == 2 || span_ends(all, SPAN("\r\n\r\n")) ? parse_trailers(b) : NULL;
+}
+
+static const char *chunked_step(struct http1_body *b, struct span *in, struct span *data)
+{
+	switch (b->state) {
+	case HTTP1_CHUNK_SIZE: return size_byte(b, take_byte(in));
+	case HTTP1_CHUNK_EXT: return ext_byte(b, take_byte(in));
+	case HTTP1_CHUNK_SIZE_LF:
+		b->state = b->left > 0 ? HTTP1_CHUNK_DATA : HTTP1_CHUNK_TRAILER;
+		return take_byte(in) == '\n' ? NULL : "chunk size line ends in a bare CR";
+	case HTTP1_CHUNK_DATA:
+		take_data(b, in, data);
+		if (b->left == 0)
+			b->state = HTTP1_CHUNK_DATA_CR;
+		return NULL;
+	case HTTP1_CHUNK_DATA_CR:
+		b->state = HTTP1_CHUNK_DATA_LF;
+		return take_byte(in) == '\r' ? NULL : "chunk longer than its size";
+	case HTTP1_CHUNK_DATA_LF:
+		b->state = HTTP1_CHUNK_SIZE;
+		b->digits = 0;
+		return take_byte(in) == '\n' ? NULL : "chunk ends in a bare CR";
+	case HTTP1_CHUNK_TRAILER: return take_trailer(b, in);
 	}
-	return NULL;
+	abort();
 }
 
 static enum parse chunked_next(struct http1_body *b, struct span *in, struct span *data, const char **why)
 {
-	*why = NULL;
-	while (in->len > 0 && *why == NULL && !b->done) {
-		if (b->state == CHUNK_DATA) {
-			take_data(b, in, data);
-			if (b->left == 0)
-				b->state = CHUNK_DATA_CR;
-			return PARSE_OK;
-		}
-		if (b->state == CHUNK_TRAILER) {
-			*why = take_trailer(b, in);
-			continue;
-		}
-		if (b->state == CHUNK_SIZE && b->digits == 0)
-			b->left = 0;
-		*why = framing_byte(b, in->p[0]);
-		*in = span_skip(*in, 1);
+	while (in->len > 0 && data->len == 0 && !b->done) {
+		*why = chunked_step(b, in, data);
+		if (*why != NULL)
+			return PARSE_BAD;
 	}
-	if (*why != NULL)
-		return PARSE_BAD;
-	return b->done ? PARSE_OK : PARSE_MORE;
+	return data->len > 0 || b->done ? PARSE_OK : PARSE_MORE;
 }
 
 enum parse http1_body_next(struct http1_body *b, struct span *in, struct span *data, const char **why)

@@ -4,14 +4,28 @@
 #include "common/base/base64.h"
 #include "tunnel/h2/cfheader.h"
 
+bool cfheader_is_internal(struct span name)
+{
+	return span_starts_nocase(name, SPAN("cf-")) &&
+	       (span_starts_nocase(name, SPAN("cf-int-")) || span_starts_nocase(name, SPAN("cf-proxy-")) ||
+		       span_starts_nocase(name, SPAN("cf-cloudflared-")));
+}
+
+static int encode_pair(struct span name, struct span value, struct buf *out)
+{
+	if (!header_is_token(name) || !header_is_value(value))
+		return -1;
+	if ((buf_len(out) > 0 && buf_add_char(out, ';') < 0) ||
+		base64_encode(name, BASE64_UNPADDED, out) < 0 || buf_add_char(out, ':') < 0)
+		return -1;
+	return base64_encode(value, BASE64_UNPADDED, out);
+}
+
 int cfheader_encode(const struct fields *fields, struct buf *out)
 {
 	for (size_t i = 0; i < fields->count; i++) {
-		if (i > 0 && buf_add_char(out, ';') < 0)
-			return -1;
-		if (base64_encode(fields->at[i].name, BASE64_UNPADDED, out) < 0 ||
-			buf_add_char(out, ':') < 0 ||
-			base64_encode(fields->at[i].value, BASE64_UNPADDED, out) < 0)
+		const struct field *f = &fields->at[i];
+		if (!cfheader_is_internal(f->name) && encode_pair(f->name, f->value, out) < 0)
 			return -1;
 	}
 	return 0;
@@ -20,43 +34,47 @@ int cfheader_encode(const struct fields *fields, struct buf *out)
 /* Decode one side of a pair behind what bytes holds already; room was reserved for all of it. */
 static bool decode_part(struct span text, struct buf *bytes, struct span *out)
 {
+	char *at = bytes->data + bytes->tail;
 	size_t len;
-	char *at = buf_reserve(bytes, text.len);
 
-	if (at == NULL || !base64_decode(text, BASE64_UNPADDED, at, text.len, &len))
+	if (!base64_decode(text, BASE64_UNPADDED, at, bytes->cap - bytes->tail, &len))
 		return false;
 	buf_commit(bytes, len);
 	*out = span_of(at, len);
 	return true;
 }
 
+/* Decode one pair. NULL, or what is wrong with it. */
+static const char *decode_pair(struct span pair, struct buf *bytes, struct fields *out)
+{
+	struct span name, value, right, left = span_cut(pair, ':', &right);
+
+	/* A second colon is no base64. */
+	if (left.len == pair.len || !decode_part(left, bytes, &name) || !decode_part(right, bytes, &value))
+		return "response header is not in cloudflared's encoding";
+	value = span_trim(value);
+	if (!header_is_token(name) || !header_is_value(value))
+		return "response header with a byte that HTTP does not allow";
+	return header_add(out, name, value) < 0 ? "too many response header fields" : NULL;
+}
+
 bool cfheader_decode(struct span text, struct buf *bytes, struct fields *out, const char **why)
 {
 	header_clear(out);
-	/* Decoded is shorter than encoded: reserved once, the block does not move under the spans. */
-	if (text.len > 0 && buf_reserve(bytes, text.len) == NULL) {
+	*why = NULL;
+	/* Three bytes of four characters. Reserved once, since the block must not move under the spans. */
+	if (buf_reserve(bytes, text.len / 4 * 3 + 3) == NULL)
 		*why = "response header too large";
-		return false;
+	while (text.len > 0 && *why == NULL) {
+		struct span pair = span_cut(text, ';', &text);
+		if (pair.len > 0)
+			*why = decode_pair(pair, bytes, out);
 	}
-	while (text.len > 0) {
-		struct span value, pair = span_cut(text, ';', &text), name = span_cut(pair, ':', &value);
-		if (pair.len == 0)
-			continue;
-		if (name.len == pair.len || !decode_part(name, bytes, &name) ||
-			!decode_part(value, bytes, &value)) {
-			*why = "response header is not in cloudflared's encoding";
-			return false;
-		}
-		if (!header_is_token(name) || !header_is_value(value)) {
-			*why = "response header with a byte that HTTP does not allow";
-			return false;
-		}
-		if (header_add(out, name, value) < 0) {
-			*why = "too many response header fields";
-			return false;
-		}
-	}
-	return true;
+	if (*why == NULL && header_count_items(out, SPAN("connection")) > HEADER_CONNECTION_MAX)
+		*why = "Connection lists too many options";
+	if (*why != NULL)
+		header_clear(out);
+	return *why == NULL;
 }
 
 enum cfheader_source cfheader_source(struct span meta)

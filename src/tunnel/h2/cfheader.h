@@ -21,10 +21,16 @@
 #define CFHEADER_FROM_ORIGIN SPAN("{\"src\":\"origin\"}")
 #define CFHEADER_FROM_CONNECTOR SPAN("{\"src\":\"cloudflared\"}")
 
-/* Append the encoding of fields: B64(name) ":" B64(value), joined by ";". -1 past out's ceiling. */
+/* Is the name the tunnel's own (cf-int-*, cf-cloudflared-*, cf-proxy-*)? An origin's fields of such names stay with the
+ * connector. */
+bool cfheader_is_internal(struct span name);
+
+/* Append the encoding of the fields that are not internal: B64(name) ":" B64(value), joined by ";". out is empty before.
+ * -1 when a name or value is not allowed, or past out's ceiling. */
 int cfheader_encode(const struct fields *fields, struct buf *out);
-/* Decode text. Names and values go to bytes, which must be empty, and out points into it. False, with a constant reason,
- * when the text is malformed or a name or value could not stand in an HTTP message. */
+/* Decode text. Names and values go to bytes, which must be empty, and out points into it; space around a value is
+ * dropped. False, with a constant reason and no fields, when the text is malformed, longer than bytes may get, or a name
+ * or value could not stand in an HTTP message. */
 bool cfheader_decode(struct span text, struct buf *bytes, struct fields *out, const char **why);
 
 enum cfheader_source {
