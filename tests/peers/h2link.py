@@ -6,6 +6,7 @@ the peer's flow control, and window is returned only as data is consumed.
 
 import asyncio
 import hashlib
+import os
 import struct
 
 import h2.connection
@@ -18,8 +19,7 @@ from h2.settings import SettingCodes
 
 h2.frame_buffer.CONTINUATION_BACKLOG = 4096  # a connector may send 1 MiB of header
 
-HEADERS, CONTINUATION = 1, 9
-END_STREAM = 1
+HEADERS, GOAWAY, CONTINUATION = 1, 7, 9
 
 
 def frame(kind, flags, stream_id, payload=b""):
@@ -29,6 +29,20 @@ def frame(kind, flags, stream_id, payload=b""):
 
 class Reset(Exception):
     """The stream or its link ended early; the argument is the error code, None if the link was lost."""
+
+
+def end_on_error(loop, context):
+    """A peer that is wrong itself ends at once, so that no test waits for it."""
+    loop.default_exception_handler(context)
+    os._exit(70)
+
+
+async def until_lost(coroutine):
+    """Run COROUTINE; that its stream or link ends under it is no error in a test."""
+    try:
+        await coroutine
+    except (Reset, ConnectionError, h2.exceptions.ProtocolError):
+        pass
 
 
 class Stream:
@@ -102,7 +116,7 @@ class Link:
         self.conn.decoder.max_header_list_size = 16 << 20
         self.reader, self.writer, self.on_stream = reader, writer, on_stream
         self.streams, self.tasks = {}, set()
-        self.stalled = window == 0
+        self.stalled = False  # whether consumed data gives window back to the peer
         self.goaway = None  # the peer's error code, once it has sent GOAWAY
         self.pings = 0  # acknowledgements of our own
         self.closed = False
@@ -183,9 +197,15 @@ class Link:
             self.writer.close()
 
     def start(self, coroutine):
-        task = asyncio.ensure_future(coroutine)
+        """Run COROUTINE beside the session."""
+        task = asyncio.ensure_future(until_lost(coroutine))
         self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        task.add_done_callback(self.finish)
+
+    def finish(self, task):
+        self.tasks.discard(task)
+        if not task.cancelled() and task.exception():
+            raise task.exception()
 
     def dispatch(self, event):
         if isinstance(event, h2.events.RequestReceived):

@@ -379,10 +379,7 @@ async def serve_http1(reader, writer, number):
 
 async def serve_http2(reader, writer, number):
     async def on_stream(stream, fields):
-        try:
-            await dispatch(Http2(stream, fields, number))
-        except (h2link.Reset, h2link.h2.exceptions.ProtocolError):
-            pass  # the proxy has given the request up
+        await dispatch(Http2(stream, fields, number))
 
     await h2link.Link(reader, writer, client=False, on_stream=on_stream).run()
 
