@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Build the cloudflared binaries that `make interop` tests against, each a tool dependency of a module of ours.
+#
+#   tests/interop/build.sh [OUTDIR]        default build/interop
+#
+# Leaves OUTDIR/cloudflared-new and OUTDIR/cloudflared-2023.7.0 and writes nowhere else but to Go's caches. A
+# binary newer than its go.mod is kept. What cannot be had here (no tool chain of the right age, no module proxy)
+# is one line `SKIP: ...` and not an error; wrong checksums and failed compilations are errors.
+# GO and GO_OLD name the go commands to use instead of those found.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+outdir=${1:-$here/../../build/interop}
+mkdir -p "$outdir/src" "$outdir/tmp"
+outdir=$(cd "$outdir" && pwd)
+
+package=github.com/cloudflare/cloudflared/cmd/cloudflared
+export GOTOOLCHAIN=local GOWORK=off GOTMPDIR=$outdir/tmp CGO_ENABLED=0
+
+# find_go LOWEST HIGHEST CANDIDATE...: the first candidate that is Go 1.LOWEST to 1.HIGHEST.
+find_go() {
+  local lowest=$1 highest=$2 candidate minor
+  shift 2
+  for candidate in "$@"; do
+    minor=$("$candidate" version 2>/dev/null | sed -n 's/^go version go1\.\([0-9]*\).*/\1/p') || continue
+    if [[ -n $minor ]] && ((minor >= lowest && minor <= highest)); then
+      echo "$candidate"
+      return
+    fi
+  done
+}
+
+# fetch GO LOG: download every package that the tool needs, judging what stands in the way.
+fetch() {
+  local go=$1 log=$2
+  if nice "$go" list -mod=mod -deps "$package" >/dev/null 2>"$log"; then
+    return 0
+  fi
+  if grep -Eq 'checksum mismatch|SECURITY ERROR' "$log"; then
+    cat "$log" >&2
+    exit 1
+  fi
+  return 1
+}
+
+# build NAME VERSION GO: compile one binary in a copy of its module, since -mod=mod may add lines to go.sum.
+build() {
+  local name=$1 version=$2 go=$3 binary=$outdir/$1 work=$outdir/src/$1 log=$outdir/$1.log
+  if [[ -x $binary && $binary -nt $here/$name/go.mod ]]; then
+    echo "have $binary"
+    return
+  fi
+  if [[ -z $go ]]; then
+    echo "SKIP: $name: no Go tool chain that can build it (tests/interop/README.md says which)"
+    return
+  fi
+  rm -rf "$work"
+  cp -r "$here/$name" "$work"
+  cd "$work"
+  if ! fetch "$go" "$log"; then
+    echo "SKIP: $name: modules not to be had: $(grep -v '^go: downloading' "$log" | paste -sd ' ' | tr -s '\t ' ' ')"
+    return
+  fi
+  nice "$go" build -mod=mod -buildvcs=false -trimpath -p 1 -ldflags "-X main.Version=$version" -o "$binary" "$package"
+  rm -f "$log"
+  echo "built $binary"
+}
+
+build cloudflared-new 2026.7.1-2-g2601f87b5728 \
+  "$(find_go 26 99 ${GO:+"$GO"} go /usr/local/go/bin/go /usr/lib/go-1.*/bin/go "$HOME"/sdk/go1.*/bin/go)"
+build cloudflared-2023.7.0 2023.7.0 \
+  "$(find_go 19 20 ${GO_OLD:+"$GO_OLD"} /usr/lib/go-1.{20,19}/bin/go "$HOME"/sdk/go1.{20,19}*/bin/go go)"
