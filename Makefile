@@ -21,7 +21,7 @@ HARDEN  := $(if $(SAN),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fcf-protection=fu
 SANFLAG := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 override CFLAGS += -std=c11 -D_GNU_SOURCE -Isrc $(WARN) $(HARDEN) $(SANFLAG) -MMD -MP
 override LDFLAGS += -pie -Wl,-z,relro,-z,now $(SANFLAG)
-LDLIBS  = $(shell pkg-config --libs $(LIBS)) -lwslay -lm
+LDLIBS  = $(shell pkg-config --libs $(LIBS)) -lwslay -lm -pthread
 
 srcs    = $(sort $(shell find $(1) -name '*.c' ! -name main.c))
 objs    = $(patsubst %.c,$(BUILD)/%.o,$(1))

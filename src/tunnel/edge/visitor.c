@@ -212,18 +212,13 @@ static void visitor_refuse(struct visitor *v, int status, const char *why)
 static bool visitor_check_upgrade(struct visitor *v, const struct http1_request *r, struct span *key)
 {
 	*key = SPAN("");
-	if (r->minor == 0 || !span_eq(r->method, SPAN("GET")) || !ws_is_upgrade(&r->fields))
-		return true;
-	if (!span_eq(header_value(&r->fields, SPAN("sec-websocket-version")), SPAN("13"))) {
-		visitor_refuse(v, 426, "only WebSocket version 13 is offered (RFC 6455, 4.4)");
-		return false;
+	switch (ws_read_ask(r, key)) {
+	case WS_ASK_NOTHING: *key = SPAN(""); return true;
+	case WS_ASK_OPEN: return true;
+	case WS_ASK_VERSION: visitor_refuse(v, 426, "only WebSocket version 13 is offered (RFC 6455, 4.4)"); return false;
+	case WS_ASK_BAD: break;
 	}
-	*key = header_value(&r->fields, SPAN("sec-websocket-key"));
-	if (header_count(&r->fields, SPAN("sec-websocket-key")) == 1 && ws_is_key(*key) &&
-		r->framing == HTTP1_NO_BODY)
-		return true;
-	visitor_refuse(v, 400,
-		"Sec-WebSocket-Key is missing or malformed, or the upgrade has a body (RFC 6455, 4.1)");
+	visitor_refuse(v, 400, "malformed WebSocket upgrade: the method, Sec-WebSocket-Key or a body (RFC 6455, 4.2.1)");
 	return false;
 }
 
