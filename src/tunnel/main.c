@@ -1,6 +1,5 @@
 /* tunnel: one program, several roles. */
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "common/base/secret.h"
@@ -22,6 +21,5 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc > 1 && i < sizeof(roles) / sizeof(roles[0]); i++)
 		if (strcmp(argv[1], roles[i].name) == 0)
 			return roles[i].run(argc - 2, argv + 2);
-	fputs("usage: tunnel edge|run|quick|ready [OPTIONS]; see tunnel --help\n", stderr);
-	return EXIT_USAGE;
+	return cmd_run(argc - 1, argv + 1);
 }

@@ -80,7 +80,8 @@ struct ingress_options {
 	int64_t connect_timeout_ns, tls_timeout_ns, tcp_keep_alive_ns, keep_alive_timeout_ns;
 	int64_t keep_alive_connections;
 	uint64_t proxy_port;
-	bool no_happy_eyeballs, match_sni_to_host, no_tls_verify, disable_chunked_encoding, bastion_mode, http2_origin;
+	bool no_happy_eyeballs, match_sni_to_host, no_tls_verify, disable_chunked_encoding, bastion_mode,
+		http2_origin;
 	char *http_host_header, *origin_server_name, *ca_pool, *proxy_address, *proxy_type;
 	struct ingress_ip_rule *ip_rules;
 	size_t ip_rule_count;

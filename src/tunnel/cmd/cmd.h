@@ -10,6 +10,8 @@ enum {
 	EXIT_CANNOT = 3, /* could not do it */
 };
 
+/* argv is what follows the subcommand; of cmd_run, what follows "tunnel". */
 int cmd_edge(int argc, char **argv);
+int cmd_run(int argc, char **argv);
 
 #endif

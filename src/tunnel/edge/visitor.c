@@ -215,10 +215,13 @@ static bool visitor_check_upgrade(struct visitor *v, const struct http1_request 
 	switch (ws_read_ask(r, key)) {
 	case WS_ASK_NOTHING: *key = SPAN(""); return true;
 	case WS_ASK_OPEN: return true;
-	case WS_ASK_VERSION: visitor_refuse(v, 426, "only WebSocket version 13 is offered (RFC 6455, 4.4)"); return false;
+	case WS_ASK_VERSION:
+		visitor_refuse(v, 426, "only WebSocket version 13 is offered (RFC 6455, 4.4)");
+		return false;
 	case WS_ASK_BAD: break;
 	}
-	visitor_refuse(v, 400, "malformed WebSocket upgrade: the method, Sec-WebSocket-Key or a body (RFC 6455, 4.2.1)");
+	visitor_refuse(v, 400,
+		"malformed WebSocket upgrade: the method, Sec-WebSocket-Key or a body (RFC 6455, 4.2.1)");
 	return false;
 }
 

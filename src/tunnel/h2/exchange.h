@@ -64,8 +64,8 @@ size_t exchange_room(const struct exchange *x);
 void exchange_finish(struct exchange *x, const struct fields *trailers);
 /* n received bytes have moved on: the peer may send as many more. */
 void exchange_consumed(struct exchange *x, size_t n);
-/* The user is done with it: no event comes any more and x is gone for the caller. What is queued is still sent; a peer
- * that has more to say is reset. NULL is fine. */
+/* The user is done with it: no event comes any more and x is gone for the caller. A response
+ * that was finished is still sent whole; anything else is reset. NULL is fine. */
 void exchange_release(struct exchange *x);
 /* Break it off. No event comes any more and x is gone for the caller. NULL is fine. */
 void exchange_reset(struct exchange *x, enum exchange_code code);

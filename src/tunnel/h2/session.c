@@ -209,10 +209,12 @@ void exchange_release(struct exchange *x)
 {
 	if (x == NULL)
 		return;
-	if (x->peer_ended && x->finishing)
-		exchange_forget(x);
-	else
+	/* A response is sent to its end whatever the request still says; an answer nobody waits for is stopped. */
+	bool whole = x->finishing && (x->peer_ended || x->session->role == H2_CONNECTOR);
+	if (!whole)
 		exchange_reset(x, EXCHANGE_CANCEL);
+	else
+		exchange_forget(x);
 }
 
 void exchange_reset(struct exchange *x, enum exchange_code code)
@@ -590,6 +592,20 @@ static int h2_on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, vo
 	return 0;
 }
 
+/* Our direction has ended while the peer still sends what nobody reads: RST_STREAM(NO_ERROR) (RFC 9113, 8.1). */
+static int h2_on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
+{
+	struct h2_session *s = arg;
+
+	if (s->role != H2_CONNECTOR || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM) ||
+		(frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS))
+		return 0;
+	struct exchange *x = h2_exchange(s, frame->hd.stream_id);
+	if (x != NULL && x->events == NULL && !x->peer_ended)
+		nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, x->id, NGHTTP2_NO_ERROR);
+	return 0;
+}
+
 /* A frame of ours was given up before it was sent: its stream has failed, though the library keeps it. */
 static int h2_on_not_send(nghttp2_session *ng, const nghttp2_frame *frame, int code, void *arg)
 {
@@ -632,6 +648,7 @@ static int h2_new_library_session(struct h2_session *s)
 	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, h2_on_frame_recv);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, h2_on_data);
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, h2_on_stream_close);
+	nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, h2_on_frame_send);
 	nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, h2_on_not_send);
 	nghttp2_session_callbacks_set_send_data_callback(callbacks, h2_on_send_data);
 	nghttp2_option_set_no_auto_window_update(option, 1);

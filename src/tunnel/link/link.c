@@ -280,8 +280,8 @@ static void link_bury(void *arg)
 	free(l);
 }
 
-struct link *link_new(struct worker *w, enum h2_role role, int fd, struct tls_context *tls, const char *name,
-	const struct link_events *events, void *arg, struct err *err)
+static struct link *link_alloc(
+	struct worker *w, enum h2_role role, const struct link_events *events, void *arg)
 {
 	struct link *l = mem_alloc(sizeof(*l));
 
@@ -289,6 +289,24 @@ struct link *link_new(struct worker *w, enum h2_role role, int fd, struct tls_co
 	l->role = role;
 	l->events = events;
 	l->arg = arg;
+	l->flush = (struct loop_task){.fn = link_flush, .arg = l};
+	l->bury = (struct loop_task){.fn = link_bury, .arg = l};
+	loop_timer_init(&l->timer, w->loop, link_on_timer, l);
+	return l;
+}
+
+static void link_watch(struct link *l)
+{
+	dial_peer_name(l->stream.fd, l->peer);
+	dial_local_name(l->stream.fd, l->local);
+	l->io = loop_watch(l->worker->loop, l->stream.fd, link_on_io, l);
+}
+
+struct link *link_new(struct worker *w, enum h2_role role, int fd, struct tls_context *tls, const char *name,
+	const struct link_events *events, void *arg, struct err *err)
+{
+	struct link *l = link_alloc(w, role, events, arg);
+
 	stream_open(&l->stream, fd);
 	int rc = role == H2_EDGE ? tls_accept(&l->stream, tls, err)
 				 : tls_connect(&l->stream, tls, name, name, err);
@@ -297,14 +315,26 @@ struct link *link_new(struct worker *w, enum h2_role role, int fd, struct tls_co
 		free(l);
 		return NULL;
 	}
-	dial_peer_name(fd, l->peer);
-	dial_local_name(fd, l->local);
-	l->flush = (struct loop_task){.fn = link_flush, .arg = l};
-	l->bury = (struct loop_task){.fn = link_bury, .arg = l};
-	l->io = loop_watch(w->loop, fd, link_on_io, l);
-	loop_timer_init(&l->timer, w->loop, link_on_timer, l);
+	link_watch(l);
 	loop_timer_start(&l->timer, LINK_HANDSHAKE_MS);
 	/* The client speaks first; the server waits for it. */
 	loop_arm(l->io, role == H2_EDGE ? LOOP_READ : LOOP_READ | LOOP_WRITE);
+	return l;
+}
+
+struct link *link_adopt(struct worker *w, enum h2_role role, const struct stream *ready,
+	const struct link_events *events, void *arg)
+{
+	struct link *l = link_alloc(w, role, events, arg);
+
+	l->stream = *ready;
+	l->state = LINK_UP;
+	l->session = h2_new(role, &link_h2_owner, l);
+	link_watch(l);
+	loop_timer_start(&l->timer, LINK_BEAT_MS);
+	/* Bytes may wait inside TLS already: being writable wakes us to look. */
+	l->more = true;
+	link_arm(l);
+	loop_defer(w->loop, &l->flush);
 	return l;
 }

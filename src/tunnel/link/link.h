@@ -25,6 +25,9 @@ struct link_events {
  * cannot start; fd is closed then. */
 struct link *link_new(struct worker *w, enum h2_role role, int fd, struct tls_context *tls, const char *name,
 	const struct link_events *events, void *arg, struct err *err);
+/* Take over a stream whose TLS is done; `up` is not called, the link can be used at once. */
+struct link *link_adopt(struct worker *w, enum h2_role role, const struct stream *ready,
+	const struct link_events *events, void *arg);
 /* End it before this wake-up is over: exchanges are failed, `down` comes with this reason (a constant string). What is
  * queued is sent as far as the socket takes it. */
 void link_close(struct link *l, const char *why);

@@ -1,0 +1,37 @@
+/* The connector as a whole: connections to the edge, services, and the listener for operators. */
+#ifndef TUNNEL_CLIENT_H
+#define TUNNEL_CLIENT_H
+
+#include "tunnel/link/pool.h"
+#include "tunnel/origin/origin.h"
+
+/* Where `tunnel run` listens for operators unless told: the first of these ports that is free. */
+#define CLIENT_METRICS_FIRST 20241
+#define CLIENT_METRICS_LAST 20245
+
+struct client_conf {
+	const struct cred *cred;
+	const struct ingress *ingress;
+	const struct opt_list *edges;
+	size_t connections;
+	const char *ca_file;     /* trusted in place of the system's; NULL for those */
+	const char *server_name; /* of the edge's certificate */
+	const char *metrics;     /* ADDRESS:PORT; NULL for the default ones */
+	const char *pid_file;    /* written after the first registration; NULL for none */
+	uint64_t grace_ms;
+	bool json; /* a record on stdout for each registration and loss */
+};
+
+struct client; /* opaque */
+
+/* over: called once, when all has ended after client_stop, or when the edge refused for good (why not NULL). */
+struct client *client_start(struct worker *w, const struct client_conf *conf,
+	void (*over)(void *arg, const char *why), void *arg, struct err *err);
+/* Drain; at once on the second call. */
+void client_stop(struct client *c);
+/* Where the listener for operators is. */
+const char *client_metrics_address(const struct client *c);
+/* After `over`. */
+void client_free(struct client *c);
+
+#endif

@@ -1,0 +1,304 @@
+/* Flags and environment of `tunnel run`, as cloudflared has them. */
+#include <stdlib.h>
+
+#include "common/base/duration.h"
+#include "common/proto/url.h"
+#include "tunnel/cmd/cmd.h"
+#include "tunnel/cmd/run_conf.h"
+
+#define T(member) OPT_TEXT(struct run_flags, member)
+#define B(member) OPT_BOOL(struct run_flags, member)
+#define D(member) OPT_TIME(struct run_flags, member, INT64_MIN, INT64_MAX)
+
+static const struct opt run_options[] = {
+	{0, "config", "FILE",
+		"configuration, YAML (default: searched in ~/.cloudflared, /etc/cloudflared, ...)", T(config),
+		NULL},
+	{0, "credentials-file", "FILE", "credentials of the tunnel, JSON", T(credentials_file),
+		"TUNNEL_CRED_FILE"},
+	{0, "cred-file", "FILE", NULL, T(credentials_file), NULL},
+	{0, "credentials-contents", "JSON", "the same as text; wins over the file", T(credentials_contents),
+		"TUNNEL_CRED_CONTENTS"},
+	{0, "token", "TOKEN", "tunnel token; wins over credentials", T(token), "TUNNEL_TOKEN"},
+	{0, "token-file", "FILE", "a file that holds the token", T(token_file), "TUNNEL_TOKEN_FILE"},
+	{0, "edge", "HOST:PORT", "address of an edge, one for each connection (repeatable)",
+		OPT_LIST(struct run_flags, edges), "TUNNEL_EDGE"},
+	{0, "cacert", "FILE", "trust only these certificates for the edge, PEM", T(cacert), "TUNNEL_CACERT"},
+	{0, "ha-connections", "N", "connections to the edge (default 4)",
+		OPT_NUMBER(struct run_flags, ha_connections, 1, POOL_SLOTS_MAX), NULL},
+	{'p', "protocol", "PROTOCOL", "auto or http2, which are the same here", T(protocol),
+		"TUNNEL_TRANSPORT_PROTOCOL"},
+	{0, "metrics", "ADDR:PORT",
+		"serve /metrics, /ready and /healthcheck (default: 127.0.0.1, the first free of "
+		"20241..20245)",
+		T(metrics), "TUNNEL_METRICS"},
+	{0, "grace-period", "DURATION", "how long requests may go on after a signal (default 30s)",
+		OPT_TIME(struct run_flags, grace_ns, 0, 180 * DURATION_S), "TUNNEL_GRACE_PERIOD"},
+	{0, "retries", "N", "accepted; the bound of the back-off is fixed",
+		OPT_NUMBER(struct run_flags, retries, 0, 100), "TUNNEL_RETRIES"},
+	{0, "loglevel", "LEVEL", "debug, info, warn, error or fatal (default info)", T(log_level),
+		"TUNNEL_LOGLEVEL"},
+	{0, "pidfile", "FILE", "written after the first registration", T(pid_file), "TUNNEL_PIDFILE"},
+	{'n', "name", "NAME", "the tunnel, if it is not the argument", T(name), "TUNNEL_NAME"},
+	{0, "no-autoupdate", NULL, "accepted: there are no updates to switch off", B(no_autoupdate),
+		"NO_AUTOUPDATE"},
+	{0, "autoupdate-freq", "DURATION", "accepted likewise", T(autoupdate_freq), NULL},
+	{'j', "json", NULL, "a record on stdout for each registration and loss", B(json), NULL},
+	/* One service in place of ingress rules. */
+	{0, "url", "URL", "the service, when no ingress rules are configured (default http://localhost:8080)",
+		T(url), "TUNNEL_URL"},
+	{0, "unix-socket", "PATH", "the service behind a unix socket", T(unix_socket), "TUNNEL_UNIX_SOCKET"},
+	{0, "hello-world", NULL, "a built-in test page", B(hello_world), "TUNNEL_HELLO_WORLD"},
+	{0, "http-host-header", "HOST", "originRequest httpHostHeader", T(http_host_header),
+		"TUNNEL_HTTP_HOST_HEADER"},
+	{0, "origin-server-name", "HOST", "originRequest originServerName", T(origin_server_name),
+		"TUNNEL_ORIGIN_SERVER_NAME"},
+	{0, "origin-ca-pool", "FILE", "originRequest caPool", T(origin_ca_pool), "TUNNEL_ORIGIN_CA_POOL"},
+	{0, "no-tls-verify", NULL, "originRequest noTLSVerify", B(no_tls_verify), "NO_TLS_VERIFY"},
+	{0, "no-chunked-encoding", NULL, "originRequest disableChunkedEncoding", B(no_chunked),
+		"TUNNEL_NO_CHUNKED_ENCODING"},
+	{0, "http2-origin", NULL, "originRequest http2Origin", B(http2_origin), "TUNNEL_ORIGIN_ENABLE_HTTP2"},
+	{0, "proxy-connect-timeout", "DURATION", "originRequest connectTimeout", D(connect_timeout_ns), NULL},
+	{0, "proxy-tls-timeout", "DURATION", "originRequest tlsTimeout", D(tls_timeout_ns), NULL},
+	{0, "proxy-tcp-keepalive", "DURATION", "originRequest tcpKeepAlive", D(tcp_keepalive_ns), NULL},
+	{0, "proxy-keepalive-timeout", "DURATION", "originRequest keepAliveTimeout", D(keepalive_timeout_ns),
+		NULL},
+	{0, "proxy-keepalive-connections", "N", "originRequest keepAliveConnections",
+		OPT_NUMBER(struct run_flags, keepalive_connections, 0, 100000), NULL},
+	{0, "proxy-no-happy-eyeballs", NULL, "originRequest noHappyEyeballs", B(no_happy_eyeballs), NULL},
+	/* Known, and not offered: refused by name. */
+	{0, "region", "NAME", "", OPT_REFUSE, "TUNNEL_REGION"},
+	{0, "edge-ip-version", "V", "", OPT_REFUSE, "TUNNEL_EDGE_IP_VERSION"},
+	{0, "edge-bind-address", "IP", "", OPT_REFUSE, "TUNNEL_EDGE_BIND_ADDRESS"},
+	{0, "origincert", "FILE", "", OPT_REFUSE, "TUNNEL_ORIGIN_CERT"},
+	{0, "max-edge-addr-retries", "N", "", OPT_REFUSE, NULL},
+	{0, "rpc-timeout", "D", "", OPT_REFUSE, NULL},
+	{0, "write-stream-timeout", "D", "", OPT_REFUSE, "TUNNEL_STREAM_WRITE_TIMEOUT"},
+	{0, "dial-edge-timeout", "D", "", OPT_REFUSE, "DIAL_EDGE_TIMEOUT"},
+	{0, "metrics-update-freq", "D", "", OPT_REFUSE, "TUNNEL_METRICS_UPDATE_FREQ"},
+	{0, "transport-loglevel", "L", "", OPT_REFUSE, "TUNNEL_TRANSPORT_LOGLEVEL"},
+	{0, "proto-loglevel", "L", "", OPT_REFUSE, "TUNNEL_PROTO_LOGLEVEL"},
+	{0, "logfile", "FILE", "", OPT_REFUSE, "TUNNEL_LOGFILE"},
+	{0, "log-directory", "DIR", "", OPT_REFUSE, "TUNNEL_LOGDIRECTORY"},
+	{0, "trace-output", "FILE", "", OPT_REFUSE, "TUNNEL_TRACE_OUTPUT"},
+	{0, "tag", "NAME=VALUE", "", OPT_REFUSE, "TUNNEL_TAG"},
+	{0, "label", "TEXT", "", OPT_REFUSE, NULL},
+	{0, "hostname", "NAME", "", OPT_REFUSE, "TUNNEL_HOSTNAME"},
+	{0, "lb-pool", "NAME", "", OPT_REFUSE, "TUNNEL_LB_POOL"},
+	{'f', "overwrite-dns", NULL, "", OPT_REFUSE, "TUNNEL_FORCE_PROVISIONING_DNS"},
+	{0, "api-url", "URL", "", OPT_REFUSE, "TUNNEL_API_URL"},
+	{0, "quick-service", "URL", "", OPT_REFUSE, NULL},
+	{0, "post-quantum", NULL, "", OPT_REFUSE, "TUNNEL_POST_QUANTUM"},
+	{0, "pq", NULL, "", OPT_REFUSE, NULL},
+	{0, "management-hostname", "HOST", "", OPT_REFUSE, "TUNNEL_MANAGEMENT_HOSTNAME"},
+	{0, "management-diagnostics", NULL, "", OPT_REFUSE, "TUNNEL_MANAGEMENT_DIAGNOSTICS"},
+	{0, "service-op-ip", "IP:PORT", "", OPT_REFUSE, "TUNNEL_SERVICE_OP_IP"},
+	{0, "stdin-control", NULL, "", OPT_REFUSE, "STDIN_CONTROL"},
+	{0, "no-prechecks", NULL, "", OPT_REFUSE, "TUNNEL_NO_PRECHECKS"},
+	{'F', "features", "NAME", "", OPT_REFUSE, NULL},
+	{0, "icmpv4-src", "IP", "", OPT_REFUSE, "TUNNEL_ICMPV4_SRC"},
+	{0, "icmpv6-src", "IP", "", OPT_REFUSE, "TUNNEL_ICMPV6_SRC"},
+	{0, "max-active-flows", "N", "", OPT_REFUSE, "TUNNEL_MAX_ACTIVE_FLOWS"},
+	{0, "bastion", NULL, "", OPT_REFUSE, "TUNNEL_BASTION"},
+	{0, "socks5", NULL, "", OPT_REFUSE, "TUNNEL_SOCKS"},
+	{0, "proxy-address", "A", "", OPT_REFUSE, "TUNNEL_PROXY_ADDRESS"},
+	{0, "proxy-port", "N", "", OPT_REFUSE, "TUNNEL_PROXY_PORT"},
+	{0, "proxy-dns", NULL, "", OPT_REFUSE, "TUNNEL_DNS"},
+	{0, "proxy-dns-port", "N", "", OPT_REFUSE, "TUNNEL_DNS_PORT"},
+	{0, "proxy-dns-address", "A", "", OPT_REFUSE, "TUNNEL_DNS_ADDRESS"},
+	{0, "proxy-dns-upstream", "URL", "", OPT_REFUSE, "TUNNEL_DNS_UPSTREAM"},
+	{0, "proxy-dns-max-upstream-conns", "N", "", OPT_REFUSE, "TUNNEL_DNS_MAX_UPSTREAM_CONNS"},
+	{0, "proxy-dns-bootstrap", "URL", "", OPT_REFUSE, "TUNNEL_DNS_BOOTSTRAP"},
+	{0, "quic-disable-pmtu-discovery", NULL, "", OPT_REFUSE, "TUNNEL_DISABLE_QUIC_PMTU"},
+	{0, "quic-connection-level-flow-control-limit", "N", "", OPT_REFUSE,
+		"TUNNEL_QUIC_CONN_LEVEL_FLOW_CONTROL_LIMIT"},
+	{0, "quic-stream-level-flow-control-limit", "N", "", OPT_REFUSE,
+		"TUNNEL_QUIC_STREAM_LEVEL_FLOW_CONTROL_LIMIT"},
+	{0},
+};
+
+static const struct opt_program tunnel_program = {.name = "tunnel",
+	.usage = "[OPTIONS] run [OPTIONS] [TUNNEL]",
+	.summary = "The connector: dials out to an edge and serves its requests from services here.",
+	.options = run_options,
+	.first_only = true};
+
+static const struct opt_program run_program = {.name = "tunnel run",
+	.usage = "[OPTIONS] [TUNNEL]",
+	.summary = "The connector: dials out to an edge and serves its requests from services here.",
+	.more = "exit status: 0 stopped by a signal, 2 usage or configuration, 3 could not do it\n",
+	.options = run_options};
+
+/* --- Credentials --- */
+
+static int read_cred(struct run_conf *c, struct err *err)
+{
+	const struct run_flags *f = &c->flags;
+
+	if (f->token != NULL)
+		return cred_parse_token(span_str(f->token), &c->cred, err) < 0 ? err_wrap(err, "--token") : 0;
+	if (f->token_file != NULL)
+		return cred_read_token(f->token_file, &c->cred, err) < 0 ? err_wrap(err, "--token-file") : 0;
+	if (f->credentials_contents != NULL)
+		return cred_parse(span_str(f->credentials_contents), &c->cred, err) < 0
+			       ? err_wrap(err, "--credentials-contents")
+			       : 0;
+	if (f->credentials_file == NULL)
+		return err_set(err, "no credentials: give --credentials-file, --token or --token-file");
+	return cred_read(f->credentials_file, &c->cred, err);
+}
+
+/* --- Edges --- */
+
+static int check_edges(const struct run_flags *f, struct err *err)
+{
+	struct url_authority address;
+
+	if (f->edges.count == 0)
+		return err_set(err, "--edge HOST:PORT is needed (or TUNNEL_EDGE, or \"edge:\" in the file): "
+				    "where the edge is");
+	for (size_t i = 0; i < f->edges.count; i++) {
+		if (url_parse_address(span_str(f->edges.items[i]), &address, err) < 0)
+			return err_wrap(err, "--edge %s", f->edges.items[i]);
+		if (address.host.len == 0)
+			return err_set(err, "--edge %s: no host", f->edges.items[i]);
+	}
+	return 0;
+}
+
+/* --- The one service of the flags --- */
+
+static void set_text(char **member, const char *value)
+{
+	if (value == NULL)
+		return;
+	free(*member);
+	*member = strdup(value);
+}
+
+static void apply_origin_flags(
+	const struct run_flags *f, const struct opt_seen *seen, struct ingress_options *o)
+{
+	set_text(&o->http_host_header, f->http_host_header);
+	set_text(&o->origin_server_name, f->origin_server_name);
+	set_text(&o->ca_pool, f->origin_ca_pool);
+	o->no_tls_verify = f->no_tls_verify;
+	o->disable_chunked_encoding = f->no_chunked;
+	o->http2_origin = f->http2_origin;
+	o->no_happy_eyeballs = f->no_happy_eyeballs;
+	if (opt_was_set(run_options, seen, "proxy-connect-timeout"))
+		o->connect_timeout_ns = f->connect_timeout_ns;
+	if (opt_was_set(run_options, seen, "proxy-tls-timeout"))
+		o->tls_timeout_ns = f->tls_timeout_ns;
+	if (opt_was_set(run_options, seen, "proxy-tcp-keepalive"))
+		o->tcp_keep_alive_ns = f->tcp_keepalive_ns;
+	if (opt_was_set(run_options, seen, "proxy-keepalive-timeout"))
+		o->keep_alive_timeout_ns = f->keepalive_timeout_ns;
+	if (opt_was_set(run_options, seen, "proxy-keepalive-connections"))
+		o->keep_alive_connections = f->keepalive_connections;
+}
+
+static int make_single(struct run_conf *c, const struct opt_seen *seen, struct err *err)
+{
+	const struct run_flags *f = &c->flags;
+	struct buf service = {0};
+
+	if (f->hello_world)
+		buf_add_str(&service, "hello_world");
+	else if (f->unix_socket != NULL)
+		buf_addf(&service, "unix:%s", f->unix_socket);
+	else
+		buf_add_str(&service, f->url != NULL ? f->url : "http://localhost:8080");
+	c->ingress = ingress_single(buf_span(&service), err);
+	buf_free(&service);
+	if (c->ingress == NULL)
+		return err_wrap(err, "--url");
+	apply_origin_flags(f, seen, ingress_single_options(c->ingress));
+	return 0;
+}
+
+/* --- All together --- */
+
+static int check_flags(struct run_conf *c, struct err *err)
+{
+	const struct run_flags *f = &c->flags;
+
+	if (!log_level_parse(span_str(f->log_level), &c->level))
+		return err_set(
+			err, "--loglevel %s: not one of debug, info, warn, error, fatal", f->log_level);
+	if (strcmp(f->protocol, "auto") != 0 && strcmp(f->protocol, "http2") != 0 &&
+		strcmp(f->protocol, "h2mux") != 0)
+		return err_set(
+			err, "--protocol %s: only http2 is offered (auto means the same)", f->protocol);
+	return check_edges(f, err);
+}
+
+static void fill_client(struct run_conf *c)
+{
+	const struct run_flags *f = &c->flags;
+
+	c->client = (struct client_conf){.cred = &c->cred,
+		.ingress = c->ingress,
+		.edges = &f->edges,
+		.connections = (size_t)f->ha_connections,
+		.ca_file = f->cacert,
+		.server_name = "h2.cftunnel.com",
+		.metrics = f->metrics,
+		.pid_file = f->pid_file,
+		.grace_ms = (uint64_t)(f->grace_ns / DURATION_MS),
+		.json = f->json};
+}
+
+/* Options before "run" and after it go to the same place; then the environment. */
+static enum opt_result parse_flags(
+	struct run_conf *c, struct opt_seen *seen, int *argc, char ***argv, struct err *err)
+{
+	enum opt_result result = opt_parse(&tunnel_program, &c->flags, seen, argc, argv, err);
+
+	if (result != OPT_RUN)
+		return result;
+	if (*argc > 0 && strcmp((*argv)[0], "run") == 0) {
+		(*argc)--;
+		(*argv)++;
+		result = opt_parse(&run_program, &c->flags, seen, argc, argv, err);
+		if (result != OPT_RUN)
+			return result;
+	}
+	if (*argc > 1) {
+		err_set(err, "one tunnel can be run, %d are named", *argc);
+		return OPT_BAD;
+	}
+	if (*argc == 1)
+		c->flags.name = (*argv)[0];
+	return opt_environment(&run_program, &c->flags, seen, err);
+}
+
+int run_conf_read(struct run_conf *c, int argc, char **argv, struct err *err)
+{
+	struct opt_seen seen = {0};
+
+	*c = (struct run_conf){.flags = {.ha_connections = 4,
+				       .grace_ns = 30 * DURATION_S,
+				       .log_level = "info",
+				       .protocol = "auto"}};
+	switch (parse_flags(c, &seen, &argc, &argv, err)) {
+	case OPT_DONE: return RUN_CONF_DONE;
+	case OPT_BAD: return EXIT_USAGE;
+	case OPT_RUN: break;
+	}
+	if (check_flags(c, err) < 0)
+		return EXIT_USAGE;
+	if (read_cred(c, err) < 0)
+		return EXIT_CANNOT;
+	if (make_single(c, &seen, err) < 0)
+		return EXIT_USAGE;
+	fill_client(c);
+	return EXIT_OK;
+}
+
+void run_conf_free(struct run_conf *c)
+{
+	opt_free(run_options, &c->flags);
+	cred_free(&c->cred);
+	ingress_free(c->ingress);
+}

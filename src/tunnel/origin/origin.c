@@ -1,0 +1,205 @@
+/* From a tunnel request to the service that its rule names. */
+#include <stdlib.h>
+
+#include "common/base/mem.h"
+#include "tunnel/h2/cfheader.h"
+#include "tunnel/origin/h1.h"
+#include "tunnel/origin/h2up.h"
+#include "tunnel/origin/hello.h"
+#include "tunnel/origin/origin.h"
+#include "tunnel/origin/proxy.h"
+#include "tunnel/origin/service.h"
+
+static const double duration_bounds[] = {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10};
+
+struct origin {
+	struct worker *worker;
+	const struct ingress *ingress;
+	struct service *services; /* one a rule, in their order */
+	size_t count;
+	char connector_id[UUID_TEXT_LEN + 1];
+	struct origin_metrics metrics;
+	/* Scratch for one head at a time. */
+	struct fields fields;
+	struct buf path, host;
+};
+
+struct origin *origin_new(
+	struct worker *w, const struct ingress *ingress, const struct uuid *connector_id, struct err *err)
+{
+	struct origin *o = mem_alloc(sizeof(*o));
+
+	o->worker = w;
+	o->ingress = ingress;
+	o->services = mem_array(ingress_count(ingress), sizeof(*o->services));
+	uuid_print(connector_id, o->connector_id);
+	o->metrics.duration.bounds = duration_bounds;
+	o->metrics.duration.count = sizeof(duration_bounds) / sizeof(duration_bounds[0]);
+	for (; o->count < ingress_count(ingress); o->count++) {
+		if (service_init(&o->services[o->count], w, ingress_rule(ingress, o->count), err) < 0) {
+			origin_free(o);
+			return NULL;
+		}
+	}
+	return o;
+}
+
+void origin_free(struct origin *o)
+{
+	if (o == NULL)
+		return;
+	for (size_t i = 0; i < o->count; i++)
+		service_fini(&o->services[i]);
+	free(o->services);
+	header_free(&o->fields);
+	buf_free(&o->path);
+	buf_free(&o->host);
+	free(o);
+}
+
+const struct origin_metrics *origin_metrics(const struct origin *o)
+{
+	return &o->metrics;
+}
+
+/* --- Choosing the rule --- */
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = span_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The path percent-decoded, without query. An escape that is none stays as it is. */
+static struct span origin_decode_path(struct origin *o, struct span target)
+{
+	struct span query, raw = span_cut(target, '?', &query);
+
+	buf_clear(&o->path);
+	char *to = buf_reserve(&o->path, raw.len);
+	size_t n = 0;
+	for (size_t i = 0; i < raw.len; i++) {
+		int high = raw.p[i] == '%' && i + 2 < raw.len ? hex_value(raw.p[i + 1]) : -1;
+		int low = high >= 0 ? hex_value(raw.p[i + 2]) : -1;
+		if (low < 0) {
+			to[n++] = raw.p[i];
+			continue;
+		}
+		to[n++] = (char)(high << 4 | low);
+		i += 2;
+	}
+	buf_commit(&o->path, n);
+	return buf_span(&o->path);
+}
+
+static struct service *origin_service(struct origin *o, const struct exchange_head *head)
+{
+	if (o->count == 1)
+		return &o->services[0];
+	return &o->services[ingress_match(o->ingress, head->authority, origin_decode_path(o, head->path))];
+}
+
+/* --- The request for the service --- */
+
+/* What the tunnel adds is dropped, what cloudflared adds for the service is added. */
+static void origin_build_fields(
+	struct origin *o, const struct exchange_head *head, const struct ingress_rule *rule)
+{
+	const char *host = rule->options.http_host_header;
+	bool replaces_host = host[0] != '\0' && rule->service.kind != INGRESS_UNIX;
+
+	header_clear(&o->fields);
+	for (size_t i = 0; i < head->fields->count; i++) {
+		struct span name = head->fields->at[i].name;
+		/* te and trailer concern connections, and host is in the authority. */
+		if (!span_eq(name, CFHEADER_UPGRADE) && !header_is_hop_by_hop(name) &&
+			!span_eq(name, SPAN("host")) &&
+			!(replaces_host && span_eq(name, SPAN("x-forwarded-host"))))
+			header_add(&o->fields, name, head->fields->at[i].value);
+	}
+	header_add(&o->fields, SPAN("cf-warp-tag-id"), span_str(o->connector_id));
+	if (replaces_host)
+		header_add(&o->fields, SPAN("x-forwarded-host"), head->authority);
+}
+
+static void origin_build_request(struct origin *o, const struct exchange_head *head, bool end, bool websocket,
+	const struct ingress_rule *rule, struct proxy_request *r)
+{
+	const char *host = rule->options.http_host_header;
+	struct span length = header_value(head->fields, SPAN("content-length"));
+
+	origin_build_fields(o, head, rule);
+	*r = (struct proxy_request){.method = websocket ? SPAN("GET") : head->method,
+		.path = head->path,
+		.authority = host[0] != '\0' && rule->service.kind != INGRESS_UNIX ? span_str(host)
+										   : head->authority,
+		.fields = &o->fields,
+		.no_body = end && !websocket,
+		.websocket = websocket};
+	r->length_known = !websocket && length.p != NULL && span_to_u64(length, INT64_MAX, &r->length);
+	if (websocket)
+		r->no_body = true;
+}
+
+/* --- Answers without a service --- */
+
+/* What is asked of us and not done here. */
+static void origin_refuse(struct origin *o, struct exchange *x, const char *what)
+{
+	struct field meta = {CFHEADER_META, CFHEADER_FROM_CONNECTOR};
+	struct fields fields = {.at = &meta, .count = 1, .cap = 1};
+
+	log_line(o->worker->log, LOG_WARN, "request refused", "kind=\"%s\"", what);
+	o->metrics.requests++;
+	o->metrics.errors++;
+	o->metrics.by_code[502]++;
+	exchange_respond(x, 502, &fields, true);
+	exchange_release(x);
+}
+
+static void origin_status(struct proxy *p, int status)
+{
+	struct fields none = {0};
+
+	if (status < 200)
+		proxy_fail(p, "http_status: a 1xx status is no answer");
+	else if (proxy_head(p, status, &none, true))
+		proxy_end(p, NULL);
+}
+
+void origin_request(
+	struct origin *o, struct exchange *x, const struct exchange_head *head, bool end, unsigned link_index)
+{
+	struct span upgrade = header_value(head->fields, CFHEADER_UPGRADE);
+	bool websocket = span_eq(upgrade, CFHEADER_WEBSOCKET);
+	struct proxy_request r;
+
+	if (span_eq(upgrade, CFHEADER_CONFIGURE)) {
+		origin_refuse(o, x, "configuration push");
+		return;
+	}
+	if (!websocket && header_value(head->fields, CFHEADER_TCP_SOURCE).len > 0) {
+		origin_refuse(o, x, "TCP stream");
+		return;
+	}
+	struct service *s = origin_service(o, head);
+	origin_build_request(o, head, end, websocket, s->rule, &r);
+	r.link_index = link_index;
+	struct proxy *p = proxy_new(o->worker, &o->metrics, x, end);
+	switch (s->rule->service.kind) {
+	case INGRESS_HTTP:
+	case INGRESS_UNIX:
+		if (s->tls_h2 != NULL && !s->only_h1 && !websocket)
+			h2up_start(s, p, &r);
+		else
+			h1_start(s, p, &r);
+		break;
+	case INGRESS_STATUS: origin_status(p, s->rule->service.status); break;
+	case INGRESS_HELLO_WORLD: hello_start(o->worker, p, &r); break;
+	case INGRESS_TCP:
+	case INGRESS_SOCKS_PROXY:
+	case INGRESS_BASTION: proxy_fail(p, "service kind not supported"); break;
+	}
+}
