@@ -28,6 +28,7 @@ import wire
 import wsecho
 from origin import pieces
 
+GRACE = 5  # seconds for the edge to close after an unregistration
 TUNNEL = uuid.UUID("11111111-2222-3333-4444-555555555555").bytes
 SECRET = bytes(range(32))
 # The two forms of the call that cloudflared sends, with the places of connIndex and of the client id.
@@ -63,7 +64,8 @@ class Connection:
     async def run(self):
         try:
             await self.dial_and_serve()
-            wire.emit("closed", index=self.index)
+            link = self.link
+            wire.emit("closed", index=self.index, goaway=link and link.goaway, error=link and link.error)
         except OSError as error:
             wire.emit("failed", index=self.index, error=str(error))
         finally:
@@ -94,6 +96,8 @@ class Connection:
             reader, writer, client=False, on_stream=self.on_stream, window=65535 if stall else 16 << 20
         )
         await self.link.run()
+        if self.link.tasks:  # what came just before the end is still worked on
+            await asyncio.wait(self.link.tasks, timeout=1)
 
     async def on_stream(self, stream, fields):
         if dict(fields).get(wire.UPGRADE) == "control-stream":
@@ -113,6 +117,13 @@ class Connection:
             await attacks[self.mode](control)
         else:
             self.link.start(self.register())
+        try:
+            await self.collect_answers(control)
+        finally:
+            for future in self.answers.values():
+                future.cancel()
+
+    async def collect_answers(self, control):
         buffer = bytearray()
         while data := await control.read():
             buffer += data
@@ -146,9 +157,9 @@ class Connection:
             result = capnp.connection_response(answer.results())
         except RuntimeError as error:
             result = {"error": str(error)}
-        await self.control.write(capnp.vector("18-finish-q0") + capnp.vector("19-finish-q1"))
         wire.emit("refused" if "error" in result else "registered", index=self.index, **result)
         self.settle("error" not in result)
+        await self.control.write(capnp.vector("18-finish-q0") + capnp.vector("19-finish-q1"))
         if "error" in result:
             await self.control.write(b"", end=True)
         else:
@@ -252,9 +263,12 @@ async def main(options):
     ended = asyncio.gather(*runs)
     stopped = asyncio.ensure_future(stop.wait())
     await asyncio.wait([ended, stopped], return_when=asyncio.FIRST_COMPLETED)
-    if stop.is_set() and not options.mode:
-        await asyncio.gather(*(connection.unregister() for connection in connections))
-        await ended
+    if ended.done():
+        ended.result()
+    elif not options.mode:
+        goodbyes = asyncio.gather(*(h2link.until_lost(connection.unregister()) for connection in connections))
+        await asyncio.wait([goodbyes, ended], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([ended], timeout=GRACE)
     return 0
 
 

@@ -172,7 +172,7 @@ class Edge:
             link.start(connector.converse())
         await link.run()
         self.remove(connector)
-        wire.emit("closed", link=number, goaway=link.goaway)
+        wire.emit("closed", link=number, goaway=link.goaway, error=link.error)
 
     async def add(self, connector):
         if self.mode and not self.attacked:

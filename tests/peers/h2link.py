@@ -107,6 +107,7 @@ class Stream:
     def reset(self, code=h2.errors.ErrorCodes.CANCEL):
         self.link.conn.reset_stream(self.id, code)
         self.link.flush()
+        self.link.forget(self)
 
 
 class Link:
@@ -129,6 +130,7 @@ class Link:
         self.goaway = None  # the peer's error code, once it has sent GOAWAY
         self.pings = 0  # acknowledgements of our own
         self.closed = False
+        self.error = None  # what ended the session, if not a plain close
         self.changed = asyncio.Event()
         values = {SettingCodes.INITIAL_WINDOW_SIZE: window, SettingCodes.MAX_HEADER_LIST_SIZE: 16 << 20}
         if client:
@@ -201,7 +203,8 @@ class Link:
                     self.dispatch(event)
                 self.flush()
                 self.wake()
-        except (OSError, h2.exceptions.ProtocolError):
+        except (OSError, h2.exceptions.ProtocolError) as error:
+            self.error = str(error)
             self.flush()
         finally:
             for stream in self.streams.values():

@@ -58,8 +58,8 @@ def deserialise(text):
 
 
 async def garbage_control(control):
-    """Random bytes where Cap'n Proto is expected; their frame claims one modest segment."""
-    await control.write(struct.pack("<II", 0, 512) + os.urandom(4096))
+    """Random bytes where Cap'n Proto is expected, in one modest segment whose root is no pointer to a struct."""
+    await control.write(struct.pack("<II", 0, 512) + b"\xff" + os.urandom(4095))
 
 
 async def huge_capnp(control):
