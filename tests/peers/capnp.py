@@ -8,6 +8,7 @@ import pathlib
 import struct
 
 VECTORS = pathlib.Path(__file__).resolve().parent.parent / "vectors" / "tunnel"
+MALFORMED = (ValueError, struct.error)  # what reading a bad message raises
 ABORT, CALL, RETURN, FINISH, RELEASE, BOOTSTRAP = 1, 2, 3, 4, 6, 8
 REGISTER, UNREGISTER, UPDATE_CONFIGURATION = 0, 1, 2
 

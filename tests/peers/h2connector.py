@@ -28,6 +28,7 @@ import wire
 import wsecho
 from origin import pieces
 
+GRACE = 5  # seconds for the edge to close after an unregistration
 TUNNEL = uuid.UUID("11111111-2222-3333-4444-555555555555").bytes
 SECRET = bytes(range(32))
 # The two forms of the call that cloudflared sends, with the places of connIndex and of the client id.
@@ -57,10 +58,25 @@ class Connection:
     def __init__(self, options, index):
         self.options, self.mode, self.index = options, options.mode, index
         self.registered = asyncio.get_running_loop().create_future()
-        self.link = self.control = None
+        self.link = self.control = self.port = None
         self.answers = {}  # futures of calls by question id
 
     async def run(self):
+        try:
+            await self.dial_and_serve()
+            link = self.link
+            wire.emit("closed", index=self.index, goaway=link and link.goaway, error=link and link.error)
+        except OSError as error:
+            wire.emit("failed", index=self.index, error=str(error))
+        finally:
+            self.settle(False)
+
+    def settle(self, registered):
+        """Tell main how the registration went; only the first word counts."""
+        if not self.registered.done():
+            self.registered.set_result(registered)
+
+    async def dial_and_serve(self):
         host, _, port = self.options.edge.rpartition(":")
         tls = ssl.create_default_context(cafile=self.options.cacert)  # no ALPN, as cloudflared
         reader, writer = await asyncio.open_connection(
@@ -68,14 +84,11 @@ class Connection:
         )
         self.port = writer.get_extra_info("sockname")[1]
         if self.mode == "silent":
-            self.registered.set_result(True)
+            self.settle(True)
             await reader.read()
         else:
             await self.serve(reader, writer)
         writer.close()
-        wire.emit("closed", index=self.index)
-        if not self.registered.done():
-            self.registered.set_result(False)
 
     async def serve(self, reader, writer):
         stall = self.mode == "window-stall"
@@ -83,6 +96,8 @@ class Connection:
             reader, writer, client=False, on_stream=self.on_stream, window=65535 if stall else 16 << 20
         )
         await self.link.run()
+        if self.link.tasks:  # what came just before the end is still worked on
+            await asyncio.wait(self.link.tasks, timeout=1)
 
     async def on_stream(self, stream, fields):
         if dict(fields).get(wire.UPGRADE) == "control-stream":
@@ -94,14 +109,21 @@ class Connection:
         self.control = control
         attacks = {"garbage-control": wire.garbage_control, "huge-capnp": wire.huge_capnp}
         if self.mode == "no-control-stream":
-            self.registered.set_result(True)
+            self.settle(True)
             return
         control.send_headers([(":status", "200"), ("content-type", "application/octet-stream")])
         if self.mode in attacks:
-            self.registered.set_result(True)
+            self.settle(True)
             await attacks[self.mode](control)
         else:
             self.link.start(self.register())
+        try:
+            await self.collect_answers(control)
+        finally:
+            for future in self.answers.values():
+                future.cancel()
+
+    async def collect_answers(self, control):
         buffer = bytearray()
         while data := await control.read():
             buffer += data
@@ -135,9 +157,9 @@ class Connection:
             result = capnp.connection_response(answer.results())
         except RuntimeError as error:
             result = {"error": str(error)}
-        await self.control.write(capnp.vector("18-finish-q0") + capnp.vector("19-finish-q1"))
         wire.emit("refused" if "error" in result else "registered", index=self.index, **result)
-        self.registered.set_result("error" not in result)
+        self.settle("error" not in result)
+        await self.control.write(capnp.vector("18-finish-q0") + capnp.vector("19-finish-q1"))
         if "error" in result:
             await self.control.write(b"", end=True)
         else:
@@ -232,9 +254,7 @@ async def main(options):
     asyncio.get_running_loop().set_exception_handler(h2link.end_on_error)
     connections = [Connection(options, index) for index in range(options.connections)]
     runs = [asyncio.ensure_future(connection.run()) for connection in connections]
-    all_registered = asyncio.gather(*(connection.registered for connection in connections))
-    await asyncio.wait([all_registered, *runs], return_when=asyncio.FIRST_EXCEPTION)
-    if not all(all_registered.result()):
+    if not all(await asyncio.gather(*(connection.registered for connection in connections))):
         return 1
     print("ready", connections[0].port, flush=True)
     stop = asyncio.Event()
@@ -243,9 +263,12 @@ async def main(options):
     ended = asyncio.gather(*runs)
     stopped = asyncio.ensure_future(stop.wait())
     await asyncio.wait([ended, stopped], return_when=asyncio.FIRST_COMPLETED)
-    if stop.is_set() and not options.mode:
-        await asyncio.gather(*(connection.unregister() for connection in connections))
-        await ended
+    if ended.done():
+        ended.result()
+    elif not options.mode:
+        goodbyes = asyncio.gather(*(h2link.until_lost(connection.unregister()) for connection in connections))
+        await asyncio.wait([goodbyes, ended], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([ended], timeout=GRACE)
     return 0
 
 
@@ -258,7 +281,7 @@ if __name__ == "__main__":
     parser.add_argument("--tunnel", type=lambda text: uuid.UUID(text).bytes, default=TUNNEL)
     parser.add_argument("--secret", type=secret, default=SECRET, help="32 bytes in hexadecimal")
     parser.add_argument("--client", type=lambda text: uuid.UUID(text).bytes, default=uuid.uuid4().bytes)
-    parser.add_argument("--register", choices=REGISTER, default="pipelined", help="form of the call: both are cloudflared's")
+    parser.add_argument("--register", choices=REGISTER, default="pipelined", help="form of the call")
     parser.add_argument("--status", type=int, default=200)
     parser.add_argument("--header", action="append", default=[], metavar="NAME:VALUE")
     parser.add_argument("--body", default="hello from the peer\n")

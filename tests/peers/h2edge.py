@@ -10,14 +10,26 @@ Prints `ready PORT`, then JSON lines: link, registered, configuration, response,
    "type": "http" | "websocket" | "tcp" | "configuration",
    "messages": ["hello"],                 websocket: texts to send, each after the answer to the one before
    "times": N,                            that many at once; their answers are counted in one line
-   "cancel": true}                        reset the stream when the response header has come
+   "cancel": true,                        reset the stream when the response header has come
+   "timeout": SECONDS}                    how long to wait for the whole answer, default 30; "reset" is then "timeout"
   {"op": "wait"}                          wait for all answers so far; also "ping", "goaway", "close"
 
-Hostile modes. Instead of a conversation: silent (TLS, then nothing), no-control-stream, garbage-control,
-huge-capnp. After registering: close-after-register; reset-storm (5,000 requests, each reset at once); bad-headers
-(requests with illegal fields, one response line each); goaway (and go on); window-stall (after 64 KiB no response
-gets any more window); big-header-100k, big-header-1m (one request field of that size); continuation-flood; ping-flood. The
-script is run after the attack, so that it shows what still works.
+Hostile modes, practised on the first connection that registers, or on all that try:
+
+  silent                TLS, then nothing
+  no-control-stream     HTTP/2, but the control stream is never opened
+  garbage-control       random bytes on the control stream
+  huge-capnp            a Cap'n Proto message that claims 2 GiB
+  close-after-register  closes when it has answered
+  reset-storm           5,000 requests, each reset at once
+  bad-headers           requests with illegal fields, one response line each, ids bad-0, bad-1, ...
+  goaway                says GOAWAY and goes on
+  window-stall          gives no window back: after 64 KiB responses stand still
+  big-header-100k, -1m  a request with one field of that size, id big
+  continuation-flood    a header block that never ends
+  ping-flood            20,000 PINGs
+
+The line `attacked` tells that it is over. The script is run after it, to show what still works.
 """
 
 import argparse
@@ -88,8 +100,12 @@ class Connector:
         await self.control.headers()
         while data := await self.control.read():
             buffer += data
-            while root := capnp.take_message(buffer):
-                await self.handle(capnp.Message(root))
+            try:
+                while root := capnp.take_message(buffer):
+                    await self.handle(capnp.Message(root))
+            except capnp.MALFORMED as error:
+                wire.emit("malformed", link=self.number, error=str(error))
+                self.link.writer.close()
 
     async def handle(self, message):
         if message.kind == capnp.BOOTSTRAP:
@@ -107,7 +123,8 @@ class Connector:
     async def register(self, message):
         answer = ANSWERS[self.edge.options.register]
         event = "registered" if self.edge.registers else "refused"
-        wire.emit(event, link=self.number, **capnp.registration(message.parameters()))
+        settings = {int(code): value for code, value in self.link.conn.remote_settings.items()}
+        wire.emit(event, link=self.number, settings=settings, **capnp.registration(message.parameters()))
         if answer:
             await self.control.write(capnp.vector(answer, message.question))
         if self.edge.registers:
@@ -139,6 +156,7 @@ class Edge:
         self.accepted = 0
         self.connectors, self.turn = [], 0
         self.arrival, self.attacked = asyncio.Event(), False
+        self.ready = not self.mode  # a script waits for the attack to be over
 
     async def accept(self, reader, writer):
         number, self.accepted = self.accepted, self.accepted + 1
@@ -154,24 +172,25 @@ class Edge:
             link.start(connector.converse())
         await link.run()
         self.remove(connector)
-        wire.emit("closed", link=number, goaway=link.goaway)
+        wire.emit("closed", link=number, goaway=link.goaway, error=link.error)
 
     async def add(self, connector):
         if self.mode and not self.attacked:
             self.attacked = True
             await h2link.until_lost(attack(self.mode, connector))
             wire.emit("attacked", mode=self.mode)
+            self.ready = True
         if not connector.link.closed:
             self.connectors.append(connector)
-            self.arrival.set()
+        self.arrival.set()
 
     def remove(self, connector):
         if connector in self.connectors:
             self.connectors.remove(connector)
 
     async def have(self, count):
-        """Wait until COUNT connections are registered."""
-        while len(self.connectors) < count:
+        """Wait until COUNT connections are registered, and any attack is over."""
+        while len(self.connectors) < count or not self.ready:
             self.arrival.clear()
             await self.arrival.wait()
 
@@ -192,13 +211,13 @@ async def attack(mode, connector):
     elif mode == "reset-storm":
         for _ in range(STORM):
             link.open(pseudo_headers(), end=True).reset()
-            await link.writer.drain()
+            await wire.breathe(link)
     elif mode == "bad-headers":
         for number, fields in enumerate(BAD_REQUESTS):
-            wire.emit("response", **await exchange(connector, {"id": f"bad-{number}", "headers": fields}))
+            wire.emit("response", **await exchange(connector, {"id": f"bad-{number}", "headers": fields, "timeout": 5}))
     elif mode in wire.BIG_HEADERS:
         field = ("x-big", "b" * wire.BIG_HEADERS[mode])
-        wire.emit("response", **await exchange(connector, {"id": "big", "headers": [field]}))
+        wire.emit("response", **await exchange(connector, {"id": "big", "headers": [field], "timeout": 5}))
     elif mode == "continuation-flood":
         await wire.continuation_flood(link, link.conn.get_next_available_stream_id(), b"\x82\x86\x84")
     elif mode == "ping-flood":
@@ -275,7 +294,9 @@ async def exchange(connector, request):
         stream = connector.link.open(fields, bodiless)
         if not bodiless and kind != "websocket":
             connector.link.start(send_body(stream, request))
-        await receive(stream, request, answer)
+        await asyncio.wait_for(receive(stream, request, answer), request.get("timeout", 30))
+    except asyncio.TimeoutError:
+        answer["reset"] = "timeout"
     except h2link.Reset as reset:
         answer["reset"] = "lost" if reset.args[0] is None else reset.args[0]
     except ValueError as error:

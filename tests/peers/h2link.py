@@ -5,6 +5,7 @@ the peer's flow control, and window is returned only as data is consumed.
 """
 
 import asyncio
+import functools
 import hashlib
 import os
 import struct
@@ -18,6 +19,12 @@ import h2.settings
 from h2.settings import SettingCodes
 
 h2.frame_buffer.CONTINUATION_BACKLOG = 4096  # a connector may send 1 MiB of header
+
+# The library takes GOAWAY for the end of the connection; open streams go on (RFC 9113 section 6.8), and so does a
+# peer that says GOAWAY and stays.
+for state in (h2.connection.ConnectionState.CLIENT_OPEN, h2.connection.ConnectionState.SERVER_OPEN):
+    transition = (state, h2.connection.ConnectionInputs.RECV_GOAWAY)
+    h2.connection.H2ConnectionStateMachine._transitions[transition] = (None, state)
 
 HEADERS, GOAWAY, CONTINUATION = 1, 7, 9
 
@@ -41,7 +48,7 @@ async def until_lost(coroutine):
     """Run COROUTINE; that its stream or link ends under it is no error in a test."""
     try:
         await coroutine
-    except (Reset, ConnectionError, h2.exceptions.ProtocolError):
+    except (Reset, OSError, h2.exceptions.ProtocolError):
         pass
 
 
@@ -100,6 +107,7 @@ class Stream:
     def reset(self, code=h2.errors.ErrorCodes.CANCEL):
         self.link.conn.reset_stream(self.id, code)
         self.link.flush()
+        self.link.forget(self)
 
 
 class Link:
@@ -114,12 +122,15 @@ class Link:
         )
         self.conn = h2.connection.H2Connection(config)
         self.conn.decoder.max_header_list_size = 16 << 20
+        # Huffman coding in Python takes quadratic time, minutes for a field of 1 MiB.
+        self.conn.encoder.encode = functools.partial(self.conn.encoder.encode, huffman=False)
         self.reader, self.writer, self.on_stream = reader, writer, on_stream
         self.streams, self.tasks = {}, set()
         self.stalled = False  # whether consumed data gives window back to the peer
         self.goaway = None  # the peer's error code, once it has sent GOAWAY
         self.pings = 0  # acknowledgements of our own
         self.closed = False
+        self.error = None  # what ended the session, if not a plain close
         self.changed = asyncio.Event()
         values = {SettingCodes.INITIAL_WINDOW_SIZE: window, SettingCodes.MAX_HEADER_LIST_SIZE: 16 << 20}
         if client:
@@ -132,12 +143,17 @@ class Link:
         self.flush()
 
     def open(self, fields, end=False):
-        stream = Stream(self, self.conn.get_next_available_stream_id())
+        try:
+            stream = Stream(self, self.conn.get_next_available_stream_id())
+            stream.send_headers(fields, end)
+        except h2.exceptions.ProtocolError as error:
+            raise Reset(None) from error
         self.streams[stream.id] = stream
-        stream.send_headers(fields, end)
         return stream
 
     def raw(self, data):
+        if self.closed or self.writer.is_closing():
+            raise Reset(None)
         self.flush()
         self.writer.write(data)
 
@@ -176,7 +192,7 @@ class Link:
             if end:
                 self.conn.end_stream(stream_id)
                 self.flush()
-        except (h2.exceptions.ProtocolError, ConnectionError) as error:
+        except (h2.exceptions.ProtocolError, OSError) as error:
             raise Reset(None) from error
 
     async def run(self):
@@ -187,7 +203,8 @@ class Link:
                     self.dispatch(event)
                 self.flush()
                 self.wake()
-        except (ConnectionError, h2.exceptions.ProtocolError, TimeoutError):
+        except (OSError, h2.exceptions.ProtocolError) as error:
+            self.error = str(error)
             self.flush()
         finally:
             for stream in self.streams.values():

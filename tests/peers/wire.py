@@ -1,5 +1,6 @@
 """What the two tunnel peers share: names of the wire, header serialisation, raw attacks, JSON lines."""
 
+import asyncio
 import base64
 import json
 import os
@@ -57,8 +58,8 @@ def deserialise(text):
 
 
 async def garbage_control(control):
-    """Random bytes where Cap'n Proto is expected; their frame claims one modest segment."""
-    await control.write(struct.pack("<II", 0, 512) + os.urandom(4096))
+    """Random bytes where Cap'n Proto is expected, in one modest segment whose root is no pointer to a struct."""
+    await control.write(struct.pack("<II", 0, 512) + b"\xff" + os.urandom(4095))
 
 
 async def huge_capnp(control):
@@ -68,12 +69,18 @@ async def huge_capnp(control):
         await control.write(bytes(16384))
 
 
+async def breathe(link):
+    """Let what was written go out, and let the loop notice when the other side has hung up."""
+    await link.writer.drain()
+    await asyncio.sleep(0)
+
+
 async def continuation_flood(link, stream_id, hpack):
     """A header block that never ends."""
     link.raw(h2link.frame(h2link.HEADERS, 0, stream_id, hpack))
     for _ in range(FLOOD):
         link.raw(h2link.frame(h2link.CONTINUATION, 0, stream_id))
-        await link.writer.drain()
+        await breathe(link)
 
 
 def goaway(link):
@@ -90,4 +97,4 @@ async def ping_flood(link):
     for i in range(FLOOD):
         link.conn.ping(struct.pack(">Q", i))
         link.flush()
-        await link.writer.drain()
+        await breathe(link)

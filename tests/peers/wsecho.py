@@ -1,8 +1,8 @@
 """Both ends of a WebSocket over any pair of read and write functions: a server that echoes and a client that talks.
 
-The handshake is the caller's. The frames are those of the `websockets` package, so masks, lengths, fragmentation and close codes are judged by
-an implementation that is not ours. A text message `!close CODE REASON` makes the server close, `!ping DATA` makes
-it ping.
+The handshake is the caller's. The frames are those of the `websockets` package, so masks, lengths, fragmentation
+and close codes are judged by an implementation that is not ours. A text message `!close CODE REASON` makes the
+server close, `!ping DATA` makes it ping.
 """
 
 import base64
