@@ -27,7 +27,7 @@ static int write_parts(struct buf *out, struct span a, struct span b, struct spa
 int http1_write_request_line(struct buf *out, struct span method, struct span target)
 {
 	if (!header_is_token(method) || !http1_is_target(target) ||
-		buf_reserve(out, method.len + target.len + sizeof("  HTTP/1.1\r\n")) == NULL)
+		buf_reserve(out, method.len + target.len + sizeof("  HTTP/1.1\r\n") - 1) == NULL)
 		return -1;
 	if (write_parts(out, method, SPAN(" "), target) < 0)
 		return -1;
