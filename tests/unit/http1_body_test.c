@@ -156,6 +156,8 @@ static void chunk_tricks_are_refused(void)
 		ROW("0\r\nX: a\n\r\n"),
 		/* Sizes that do not fit the chunk. */
 		ROW("5\r\nhello!\r\n0\r\n\r\n"),
+		ROW("5\r\nhello!\n0\r\n\r\n"),
+		ROW("5\r\nhello\r!0\r\n\r\n"),
 		ROW("5\r\nhell\r\n0\r\n\r\n"),
 		ROW("5\r\nhello0\r\n\r\n"),
 		ROW("5;\x01\r\nhello\r\n"),

@@ -479,6 +479,7 @@ static void malformed_responses_are_refused(void)
 		ROW("HTTP/1.1 200 OK\r\n"),
 		ROW("HTTP/1.1 200 OK"),
 		ROW("HTTP/1.1 200 OK\nX: a\n\n"),
+		ROW("HTTP/1.1 200 OK\r\nX: a\n\r\n"),
 		ROW(""),
 		ROW("\n"),
 #undef ROW

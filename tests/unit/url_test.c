@@ -103,8 +103,9 @@ static void lengths_are_limited(void)
 	for (size_t i = 63; i < sizeof(name); i += 64)
 		name[i] = '.';
 	CHECK(url_split_authority(span_of(name, 253), &a) && !url_split_authority(span_of(name, 254), &a));
+	CHECK(url_split_authority(span_of(name, 63), &a) && !url_split_authority(span_of("x", 0), &a));
 	name[63] = 'x';
-	CHECK(!url_split_authority(span_of(name, 70), &a));
+	CHECK(!url_split_authority(span_of(name, 64), &a));
 }
 
 static void addresses_have_a_port(void)
