@@ -68,9 +68,9 @@ static void base64_goes_both_ways_and_is_strict(void)
 	} rows[] = {{"", BASE64_PADDED, ""}, {"Zg==", BASE64_PADDED, "f"}, {"Zm8=", BASE64_PADDED, "fo"},
 		{"Zm9v", BASE64_PADDED, "foo"}, {"Zg", BASE64_UNPADDED, "f"}, {"Zm8", BASE64_UNPADDED, "fo"},
 		{"Zg", BASE64_PADDED, NULL}, {"Zg==", BASE64_UNPADDED, NULL}, {"Zh==", BASE64_PADDED, NULL},
-		{"Z", BASE64_UNPADDED, NULL}, {"Zm 9v", BASE64_UNPADDED, NULL},
-		{"Zm9_", BASE64_UNPADDED, NULL}, {"====", BASE64_PADDED, NULL},
-		{"Zg=a", BASE64_PADDED, NULL}};
+		{"Zm+", BASE64_UNPADDED, NULL}, {"Z", BASE64_UNPADDED, NULL},
+		{"Zm 9v", BASE64_UNPADDED, NULL}, {"Zm9_", BASE64_UNPADDED, NULL},
+		{"====", BASE64_PADDED, NULL}, {"Zg=a", BASE64_PADDED, NULL}};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char out[16];

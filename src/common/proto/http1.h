@@ -115,7 +115,7 @@ int http1_write_chunk(struct buf *out, struct span data);
 /* What goes before and after len > 0 bytes of a chunk that are written by other means. */
 int http1_write_chunk_start(struct buf *out, uint64_t len);
 int http1_write_chunk_end(struct buf *out);
-/* The last chunk, with trailers (each must pass http1_is_trailer) or NULL. */
+/* The last chunk, with trailers or NULL; those that do not pass http1_is_trailer are left out. */
 int http1_write_last_chunk(struct buf *out, const struct fields *trailers);
 
 /* The usual reason phrase, "" for an unknown status. */

@@ -27,7 +27,7 @@ static int write_parts(struct buf *out, struct span a, struct span b, struct spa
 int http1_write_request_line(struct buf *out, struct span method, struct span target)
 {
 	if (!header_is_token(method) || !http1_is_target(target) ||
-		buf_reserve(out, method.len + target.len + sizeof("  HTTP/1.1\r\n")) == NULL)
+		buf_reserve(out, method.len + target.len + sizeof("  HTTP/1.1\r\n") - 1) == NULL)
 		return -1;
 	if (write_parts(out, method, SPAN(" "), target) < 0)
 		return -1;
@@ -111,15 +111,17 @@ int http1_write_last_chunk(struct buf *out, const struct fields *trailers)
 
 	for (size_t i = 0; trailers != NULL && i < trailers->count; i++) {
 		const struct field *f = &trailers->at[i];
-		if (!http1_is_trailer(f->name) || !header_is_value(f->value))
+		if (!header_is_token(f->name) || !header_is_value(f->value))
 			return -1;
 		len += f->name.len + f->value.len + 4;
 	}
 	if (buf_reserve(out, len) == NULL || buf_add(out, "0\r\n", 3) < 0)
 		return -1;
-	for (size_t i = 0; trailers != NULL && i < trailers->count; i++)
-		if (write_checked(out, trailers->at[i].name, trailers->at[i].value) < 0)
+	for (size_t i = 0; trailers != NULL && i < trailers->count; i++) {
+		const struct field *f = &trailers->at[i];
+		if (http1_is_trailer(f->name) && write_checked(out, f->name, f->value) < 0)
 			return -1;
+	}
 	return http1_write_end(out);
 }
 

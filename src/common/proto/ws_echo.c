@@ -41,14 +41,17 @@ static ssize_t echo_on_send(
 	return (ssize_t)len;
 }
 
-/* A whole message. Pings and the closing handshake are answered by wslay. */
+/* A whole message. Pings and the closing handshake are answered by wslay, which puts its answers before queued
+ * messages: what is not written at once is lost when a close comes with the same bytes. */
 static void echo_on_message(
 	wslay_event_context_ptr ctx, const struct wslay_event_on_msg_recv_arg *message, void *arg)
 {
 	struct ws_echo *e = arg;
 	struct wslay_event_msg back = {message->opcode, message->msg, message->msg_length};
 
-	if (!wslay_is_ctrl_frame(message->opcode) && wslay_event_queue_msg(ctx, &back) != 0)
+	if (wslay_is_ctrl_frame(message->opcode))
+		return;
+	if (wslay_event_queue_msg(ctx, &back) != 0 || wslay_event_send(ctx) != 0)
 		e->failed = true;
 }
 
