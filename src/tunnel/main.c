@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "common/base/fsx.h"
 #include "common/base/secret.h"
 #include "tunnel/cmd/cmd.h"
 
@@ -18,6 +19,7 @@ int main(int argc, char **argv)
 {
 	signal(SIGPIPE, SIG_IGN);
 	secret_guard_json();
+	fsx_raise_limit();
 	for (size_t i = 0; argc > 1 && i < sizeof(roles) / sizeof(roles[0]); i++)
 		if (strcmp(argv[1], roles[i].name) == 0)
 			return roles[i].run(argc - 2, argv + 2);

@@ -1,19 +1,15 @@
 /* The edge: opens what it listens on, accepts, drains, stops. */
-#include <errno.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "common/base/mem.h"
-#include "common/net/dial.h"
+#include "common/net/listen.h"
 #include "tunnel/edge/connector.h"
 #include "tunnel/edge/devca.h"
 #include "tunnel/edge/edge.h"
 #include "tunnel/edge/edge_metrics.h"
 #include "tunnel/edge/visitor.h"
 
-#define ACCEPT_ROUNDS 64           /* connections taken in one wake-up, before others get their turn */
 #define EDGE_GROUPS "X25519:P-256" /* cloudflared offers P-256 only */
 
 enum listener_role {
@@ -29,15 +25,20 @@ struct listener {
 	struct node node; /* in edge->listeners */
 	struct edge *edge;
 	enum listener_role role;
-	int fd;
-	struct loop_io *io;
-	char address[DIAL_NAME_MAX];
+	struct listen *listen;
 };
 
 /* --- Accepting --- */
 
-static void listener_hand_over(struct listener *l, int fd, const struct sockaddr_storage *from)
+static void listener_on_connection(void *arg, int fd, const struct sockaddr_storage *from)
 {
+	struct listener *l = arg;
+
+	if (fd < 0) {
+		log_line(l->edge->worker->log, LOG_ERROR, "no file descriptor left for a connection",
+			"listen=%s", listen_address(l->listen));
+		return;
+	}
 	switch (l->role) {
 	case LISTENER_TLS: visitor_accept(l->edge, fd, from, true); break;
 	case LISTENER_HTTP: visitor_accept(l->edge, fd, from, false); break;
@@ -45,29 +46,10 @@ static void listener_hand_over(struct listener *l, int fd, const struct sockaddr
 	}
 }
 
-static void listener_on_io(void *arg, unsigned events)
-{
-	struct listener *l = arg;
-
-	(void)events;
-	for (int i = 0; i < ACCEPT_ROUNDS; i++) {
-		struct sockaddr_storage from = {0};
-		socklen_t len = sizeof(from);
-		int fd = accept4(l->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd < 0 && (errno == EMFILE || errno == ENFILE))
-			log_line(l->edge->worker->log, LOG_ERROR, "no file descriptor left for a connection",
-				"listen=%s", l->address);
-		if (fd < 0)
-			return;
-		listener_hand_over(l, fd, &from);
-	}
-}
-
 static void listener_free(struct listener *l)
 {
 	list_remove(&l->node);
-	loop_unwatch(l->io);
-	close(l->fd);
+	listen_free(l->listen);
 	free(l);
 }
 
@@ -75,16 +57,14 @@ static int edge_listen(
 	struct edge *e, const struct opt_list *addresses, enum listener_role role, struct err *err)
 {
 	for (size_t i = 0; i < addresses->count; i++) {
-		int fd = dial_listen(addresses->items[i], err);
-		if (fd < 0)
-			return -1;
 		struct listener *l = mem_alloc(sizeof(*l));
 		l->edge = e;
 		l->role = role;
-		l->fd = fd;
-		dial_local_name(fd, l->address);
-		l->io = loop_watch(e->worker->loop, fd, listener_on_io, l);
-		loop_arm(l->io, LOOP_READ);
+		l->listen = listen_new(e->worker->loop, addresses->items[i], listener_on_connection, l, err);
+		if (l->listen == NULL) {
+			free(l);
+			return -1;
+		}
 		list_push(&e->listeners, &l->node);
 	}
 	return 0;
@@ -248,7 +228,7 @@ void edge_each_address(
 {
 	list_for_each (n, &e->listeners) {
 		const struct listener *l = list_entry(n, struct listener, node);
-		fn(arg, role_names[l->role], l->address);
+		fn(arg, role_names[l->role], listen_address(l->listen));
 	}
 	if (e->admin != NULL)
 		fn(arg, "metrics", admin_address(e->admin));

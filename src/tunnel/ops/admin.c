@@ -1,11 +1,9 @@
 /* A small HTTP server for scrapes and probes. */
-#include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/base/mem.h"
-#include "common/net/dial.h"
+#include "common/net/listen.h"
 #include "common/net/stream.h"
 #include "common/proto/http1.h"
 #include "tunnel/ops/admin.h"
@@ -14,11 +12,9 @@ struct admin {
 	struct worker *worker;
 	admin_fn *fn;
 	void *arg;
-	int fd;
-	struct loop_io *io;
+	struct listen *listen;
 	struct list clients;
 	size_t count;
-	char address[DIAL_NAME_MAX];
 };
 
 struct client {
@@ -138,12 +134,11 @@ static void client_on_io(void *arg, unsigned events)
 	loop_arm(c->io, c->answered ? LOOP_WRITE : LOOP_READ);
 }
 
-static void admin_on_accept(void *arg, unsigned events)
+static void admin_on_connection(void *arg, int fd, const struct sockaddr_storage *from)
 {
 	struct admin *a = arg;
-	int fd = accept4(a->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-	(void)events;
+	(void)from;
 	if (fd < 0)
 		return;
 	if (a->count >= ADMIN_CONNECTIONS_MAX) {
@@ -164,25 +159,23 @@ static void admin_on_accept(void *arg, unsigned events)
 
 struct admin *admin_new(struct worker *w, const char *address, admin_fn *fn, void *arg, struct err *err)
 {
-	int fd = dial_listen(address, err);
-
-	if (fd < 0)
-		return NULL;
 	struct admin *a = mem_alloc(sizeof(*a));
+
 	a->worker = w;
 	a->fn = fn;
 	a->arg = arg;
-	a->fd = fd;
 	list_init(&a->clients);
-	dial_local_name(fd, a->address);
-	a->io = loop_watch(w->loop, fd, admin_on_accept, a);
-	loop_arm(a->io, LOOP_READ);
+	a->listen = listen_new(w->loop, address, admin_on_connection, a, err);
+	if (a->listen == NULL) {
+		free(a);
+		return NULL;
+	}
 	return a;
 }
 
 const char *admin_address(const struct admin *a)
 {
-	return a->address;
+	return listen_address(a->listen);
 }
 
 void admin_free(struct admin *a)
@@ -193,7 +186,6 @@ void admin_free(struct admin *a)
 		return;
 	while ((n = list_first(&a->clients)) != NULL)
 		client_free(list_entry(n, struct client, node));
-	loop_unwatch(a->io);
-	close(a->fd);
+	listen_free(a->listen);
 	free(a);
 }
