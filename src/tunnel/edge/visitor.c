@@ -29,6 +29,7 @@ struct visitor {
 	bool is_tls;
 	bool keep_alive;  /* after this answer */
 	bool chunked_out; /* the answer's body goes out in chunks */
+	bool until_close; /* the answer's body ends with the connection */
 	bool read_ended;  /* the visitor sent FIN */
 	bool answer_ended;
 	bool more;      /* reading stopped before the socket was empty */
@@ -86,6 +87,28 @@ static void visitor_enter(struct visitor *v, enum visitor_state state, uint64_t 
 
 /* --- Writing answers --- */
 
+/* Write what there is. False when the visitor is gone. */
+static bool visitor_flush(struct visitor *v)
+{
+	while (buf_len(&v->out) > 0) {
+		ssize_t n = stream_write(&v->stream, buf_span(&v->out).p, buf_len(&v->out));
+		if (n == STREAM_AGAIN)
+			break;
+		if (n < 0)
+			return false;
+		buf_consume(&v->out, (size_t)n);
+		v->out_moved = true;
+	}
+	/* What is still queued may be framing: then a little less than all is given back, and the rest later. */
+	size_t queued = buf_len(&v->out);
+	if (v->forward != NULL && v->owed > queued) {
+		forward_consumed(v->forward, v->owed - queued);
+		v->owed = queued;
+	}
+	buf_release(&v->out);
+	return true;
+}
+
 static void visitor_write_fields(struct visitor *v, const struct fields *fields)
 {
 	/* Names and values were checked when they were decoded. */
@@ -110,7 +133,8 @@ static void visitor_on_head(void *arg, const struct forward_response *r)
 
 	v->chunked_out = !r->no_body && !r->length_known && v->minor > 0;
 	/* Without a length and without chunks only the connection's end tells where the body ends. */
-	if (!r->no_body && !r->length_known && v->minor == 0)
+	v->until_close = !r->no_body && !r->length_known && v->minor == 0;
+	if (v->until_close)
 		v->keep_alive = false;
 	/* What is left of a request that was answered early will not be read. */
 	if (!v->body.done)
@@ -172,16 +196,20 @@ static void visitor_on_room(void *arg)
 	visitor_wake(arg);
 }
 
-/* The visitor must see that the answer is not whole. */
+/* The visitor gets what has come, and must see that it is not whole: chunks or a length show it, else a reset does. */
 static void visitor_on_abort(void *arg)
 {
 	struct visitor *v = arg;
+	struct linger none = {.l_onoff = 1};
 
 	if (v->state == VISITOR_TUNNEL) {
 		v->answer_ended = true;
 		visitor_wake(v);
 		return;
 	}
+	visitor_flush(v);
+	if (v->until_close)
+		setsockopt(v->stream.fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
 	visitor_die(v);
 }
 
@@ -356,28 +384,6 @@ static void visitor_process(struct visitor *v)
 }
 
 /* --- The socket --- */
-
-/* Write what there is. False when the visitor is gone. */
-static bool visitor_flush(struct visitor *v)
-{
-	while (buf_len(&v->out) > 0) {
-		ssize_t n = stream_write(&v->stream, buf_span(&v->out).p, buf_len(&v->out));
-		if (n == STREAM_AGAIN)
-			break;
-		if (n < 0)
-			return false;
-		buf_consume(&v->out, (size_t)n);
-		v->out_moved = true;
-	}
-	/* What is still queued may be framing: then a little less than all is given back, and the rest later. */
-	size_t queued = buf_len(&v->out);
-	if (v->forward != NULL && v->owed > queued) {
-		forward_consumed(v->forward, v->owed - queued);
-		v->owed = queued;
-	}
-	buf_release(&v->out);
-	return true;
-}
 
 /* Wait for what the state allows: reading needs room behind it, writing something to write. */
 static void visitor_arm(struct visitor *v)

@@ -136,13 +136,13 @@ static bool proxy_respond(struct proxy *p, int status, const struct fields *fiel
 	struct fields out = {.at = real, .cap = 3};
 	struct span length = header_value(fields, SPAN("content-length"));
 
-	p->answered = true;
-	p->metrics->by_code[status]++;
 	if (cfheader_encode(fields, &text) < 0) {
 		buf_free(&text);
 		proxy_fail(p, "response header too large or malformed");
 		return false;
 	}
+	p->answered = true;
+	p->metrics->by_code[status]++;
 	real[out.count++] = (struct field){CFHEADER_META, CFHEADER_FROM_ORIGIN};
 	real[out.count++] = (struct field){CFHEADER_FIELDS, buf_span(&text)};
 	if (length.p != NULL)
