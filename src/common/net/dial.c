@@ -261,6 +261,23 @@ static void dial_begin(void *arg)
 	}
 }
 
+/* A path that does not fit would lead to another socket. */
+static void dial_keep_unix(struct dial *d, const char *path)
+{
+	struct sockaddr_un *un = (struct sockaddr_un *)&d->addresses[0];
+	size_t len = strlen(path);
+
+	if (len >= sizeof(un->sun_path)) {
+		d->why = "path of the socket too long";
+		dial_finish(d, -1);
+		return;
+	}
+	un->sun_family = AF_UNIX;
+	memcpy(un->sun_path, path, len + 1);
+	d->address_lens[0] = sizeof(*un);
+	d->count = 1;
+}
+
 struct dial *dial_start(struct loop *loop, const struct dial_target *target, dial_fn *fn, void *arg)
 {
 	struct dial *d = mem_alloc(sizeof(*d));
@@ -274,19 +291,15 @@ struct dial *dial_start(struct loop *loop, const struct dial_target *target, dia
 	loop_timer_init(&d->deadline, loop, dial_on_deadline, d);
 	loop_timer_init(&d->stagger, loop, dial_on_stagger, d);
 	d->task = (struct loop_task){.fn = dial_begin, .arg = d};
+	if (target->timeout_ms > 0)
+		loop_timer_start(&d->deadline, (uint64_t)target->timeout_ms);
+	loop_defer(loop, &d->task);
 	if (target->unix_path != NULL) {
-		struct sockaddr_un *un = (struct sockaddr_un *)&d->addresses[0];
-		un->sun_family = AF_UNIX;
-		snprintf(un->sun_path, sizeof(un->sun_path), "%s", target->unix_path);
-		d->address_lens[0] = sizeof(*un);
-		d->count = 1;
+		dial_keep_unix(d, target->unix_path);
 	} else {
 		d->host = mem_strdup(target->host);
 		d->port = mem_strdup(target->port);
 	}
-	if (target->timeout_ms > 0)
-		loop_timer_start(&d->deadline, (uint64_t)target->timeout_ms);
-	loop_defer(loop, &d->task);
 	return d;
 }
 
