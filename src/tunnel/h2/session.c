@@ -610,6 +610,7 @@ static int h2_on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, voi
 static int h2_on_not_send(nghttp2_session *ng, const nghttp2_frame *frame, int code, void *arg)
 {
 	struct h2_session *s = arg;
+	bool too_large = code == NGHTTP2_ERR_FRAME_SIZE_ERROR || code == NGHTTP2_ERR_HEADER_COMP;
 
 	(void)ng;
 	if (frame->hd.type != NGHTTP2_HEADERS)
@@ -618,13 +619,11 @@ static int h2_on_not_send(nghttp2_session *ng, const nghttp2_frame *frame, int c
 		struct exchange *x = list_entry(n, struct exchange, node);
 		if (x->id != frame->hd.stream_id)
 			continue;
-		if (h2_exchange(s, x->id) == x)
+		if (h2_exchange(s, x->id) != x)
+			exchange_close(x, too_large ? EXCHANGE_FAILED : EXCHANGE_REFUSED);
+		else if (too_large || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
 			exchange_fail(x);
-		else
-			exchange_close(
-				x, code == NGHTTP2_ERR_FRAME_SIZE_ERROR || code == NGHTTP2_ERR_HEADER_COMP
-					   ? EXCHANGE_FAILED
-					   : EXCHANGE_REFUSED);
+		/* Else the peer wants no more streams: the library closes this one as refused. */
 		break;
 	}
 	return 0;
