@@ -188,6 +188,17 @@ static bool read_keep_alive(const struct decisive *d, int minor)
 
 /* --- Requests --- */
 
+bool http1_is_idempotent(struct span method)
+{
+	static const struct span methods[] = {
+		{"GET", 3}, {"HEAD", 4}, {"OPTIONS", 7}, {"TRACE", 5}, {"PUT", 3}, {"DELETE", 6}};
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (span_eq(method, methods[i]))
+			return true;
+	return false;
+}
+
 bool http1_is_target(struct span s)
 {
 	for (size_t i = 0; i < s.len; i++)

@@ -118,6 +118,8 @@ int http1_write_chunk_end(struct buf *out);
 /* The last chunk, with trailers or NULL; those that do not pass http1_is_trailer are left out. */
 int http1_write_last_chunk(struct buf *out, const struct fields *trailers);
 
+/* May a request of this method be sent twice without harm? (RFC 9110, 9.2.2) */
+bool http1_is_idempotent(struct span method);
 /* The usual reason phrase, "" for an unknown status. */
 struct span http1_reason(int status);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
+#include "common/proto/http1.h"
 #include "common/proto/ws.h"
 #include "tunnel/edge/connector.h"
 #include "tunnel/edge/forward.h"
@@ -347,7 +348,7 @@ struct forward *forward_start(
 	f->arg = arg;
 	f->task = (struct loop_task){.fn = forward_send_page, .arg = f};
 	f->is_head = span_eq(r->method, SPAN("HEAD"));
-	f->may_retry = !r->has_body && r->websocket_key.len == 0 && forward_head_is_idempotent(r->method);
+	f->may_retry = !r->has_body && r->websocket_key.len == 0 && http1_is_idempotent(r->method);
 	f->wants_continue = r->wants_continue;
 	f->start_us = loop_clock_us();
 	if (r->websocket_key.len > 0)

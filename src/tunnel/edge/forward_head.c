@@ -48,17 +48,6 @@ bool forward_head_host(struct span authority, char host[FORWARD_HOST_MAX])
 	return true;
 }
 
-bool forward_head_is_idempotent(struct span method)
-{
-	static const struct span methods[] = {
-		{"GET", 3}, {"HEAD", 4}, {"OPTIONS", 7}, {"TRACE", 5}, {"PUT", 3}, {"DELETE", 6}};
-
-	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-		if (span_eq(method, methods[i]))
-			return true;
-	return false;
-}
-
 /* --- Request --- */
 
 /* Fields of a visitor that must not reach the connector: internal ones, and those that are ours to set. */

@@ -20,8 +20,6 @@ struct forward_head {
 void forward_head_ray(struct edge *e, char ray[FORWARD_RAY_MAX]);
 /* Host name of an authority in lower case, without port. False when it is too long. */
 bool forward_head_host(struct span authority, char host[FORWARD_HOST_MAX]);
-/* Safe to send twice (RFC 9110, 9.2.2). */
-bool forward_head_is_idempotent(struct span method);
 /* Make the head for the connector. Invariants: no internal field of the visitor passes; cf-connecting-ip, cf-ray,
  * cf-visitor, x-forwarded-proto are ours alone; x-forwarded-for is appended to; authority and names are lower case; no
  * hop-by-hop field. */

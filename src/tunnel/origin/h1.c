@@ -653,7 +653,7 @@ static bool h1_take_request(struct h1 *h, struct proxy *p, const struct proxy_re
 		proxy_fail(p, "request cannot be written as HTTP/1.1");
 		return false;
 	}
-	if (h->reused && r->no_body)
+	if (h->reused && r->no_body && http1_is_idempotent(r->method))
 		buf_add_span(&h->again, buf_span(&h->out));
 	if (s->tls != NULL) {
 		buf_clear(&h->host);
