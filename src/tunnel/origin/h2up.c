@@ -2,14 +2,27 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
+#include "common/proto/http1.h"
 #include "tunnel/link/link.h"
 #include "tunnel/origin/h1.h"
 #include "tunnel/origin/h2up.h"
 
+#define H2UP_TRIES_MAX 6 /* a request that was not processed is sent again so often, as by Go's client */
+
 /* One connection. */
 struct h2conn {
 	struct node node; /* in service->h2 */
+	struct service *service;
 	struct link *link;
+	struct loop_timer idle; /* looks again and again whether there was anything to do */
+	bool used;              /* since it looked last */
+	bool served;            /* ever */
+};
+
+/* Fields with bytes of their own. */
+struct kept {
+	struct fields fields;
+	struct buf text;
 };
 
 /* One request. */
@@ -24,15 +37,54 @@ struct h2up {
 	struct loop_io *io;
 	struct loop_timer timer;
 	struct loop_task bury;
-	struct buf text;      /* bytes of the kept request */
-	struct fields fields; /* of the kept request */
+	struct kept head; /* fields of the request, while it may have to be sent once more */
+	struct buf line;  /* its method, path and authority */
 	struct proxy_request request;
+	bool reused;   /* x is on a connection that served before */
+	bool answered; /* the final head has come */
+	unsigned tries;
 	/* Both directions: */
 	struct buf up, down; /* body bytes that the other side has no room for */
 	bool up_ended, down_ended;
-	struct fields trailers; /* of the response, kept until `down` is empty */
-	struct buf trailer_text;
+	struct kept up_trailers, down_trailers; /* sent when those are empty */
 };
+
+/* --- Keeping what is sent later --- */
+
+/* Append the bytes; room was reserved, so that earlier spans stay where they are. */
+static struct span keep(struct buf *text, struct span s)
+{
+	size_t at = buf_len(text);
+
+	buf_add_span(text, s);
+	return span_skip(buf_span(text), at);
+}
+
+static void kept_set(struct kept *k, const struct fields *fields)
+{
+	size_t room = 0;
+
+	for (size_t i = 0; i < fields->count; i++)
+		room += fields->at[i].name.len + fields->at[i].value.len;
+	buf_reserve(&k->text, room);
+	for (size_t i = 0; i < fields->count; i++) {
+		struct span name = keep(&k->text, fields->at[i].name);
+		header_add(&k->fields, name, keep(&k->text, fields->at[i].value));
+	}
+}
+
+static void kept_free(struct kept *k)
+{
+	header_free(&k->fields);
+	buf_free(&k->text);
+}
+
+static const struct fields *kept_fields(const struct kept *k)
+{
+	return k->fields.count > 0 ? &k->fields : NULL;
+}
+
+/* --- Life --- */
 
 static void h2up_free(void *arg)
 {
@@ -45,12 +97,12 @@ static void h2up_free(void *arg)
 	loop_timer_fini(&u->timer);
 	loop_task_cancel(&u->bury);
 	exchange_reset(u->x, EXCHANGE_CANCEL);
-	buf_free(&u->text);
-	header_free(&u->fields);
+	kept_free(&u->head);
+	buf_free(&u->line);
 	buf_free(&u->up);
 	buf_free(&u->down);
-	header_free(&u->trailers);
-	buf_free(&u->trailer_text);
+	kept_free(&u->up_trailers);
+	kept_free(&u->down_trailers);
 	free(u);
 }
 
@@ -70,40 +122,22 @@ static void h2up_fail(struct h2up *u, const char *why)
 	h2up_die(u);
 }
 
-/* --- Keeping the request while connecting --- */
-
-static struct span keep(struct buf *text, struct span s)
-{
-	char *at = buf_reserve(text, s.len);
-
-	if (s.len > 0)
-		memcpy(at, s.p, s.len);
-	buf_commit(text, s.len);
-	return span_of(at, s.len);
-}
-
+/* Keep the request: while connecting, and while it may be sent once more. */
 static void h2up_keep(struct h2up *u, const struct proxy_request *r)
 {
-	size_t room = r->method.len + r->path.len + r->authority.len;
-
-	for (size_t i = 0; i < r->fields->count; i++)
-		room += r->fields->at[i].name.len + r->fields->at[i].value.len;
-	/* Reserved once, so that the spans stay where they are. */
-	buf_reserve(&u->text, room);
+	buf_reserve(&u->line, r->method.len + r->path.len + r->authority.len);
 	u->request = *r;
-	u->request.method = keep(&u->text, r->method);
-	u->request.path = keep(&u->text, r->path);
-	u->request.authority = keep(&u->text, r->authority);
-	for (size_t i = 0; i < r->fields->count; i++)
-		header_add(&u->fields, keep(&u->text, r->fields->at[i].name),
-			keep(&u->text, r->fields->at[i].value));
-	u->request.fields = &u->fields;
+	u->request.method = keep(&u->line, r->method);
+	u->request.path = keep(&u->line, r->path);
+	u->request.authority = keep(&u->line, r->authority);
+	kept_set(&u->head, r->fields);
+	u->request.fields = &u->head.fields;
 }
 
 static void h2up_forget_request(struct h2up *u)
 {
-	buf_free(&u->text);
-	header_free(&u->fields);
+	kept_free(&u->head);
+	buf_free(&u->line);
 }
 
 /* --- The proxy's calls --- */
@@ -119,7 +153,7 @@ static void h2up_push(struct h2up *u)
 	if (n > 0 && u->proxy != NULL)
 		proxy_sent(u->proxy, n);
 	if (u->up_ended && buf_len(&u->up) == 0)
-		exchange_finish(u->x, NULL);
+		exchange_finish(u->x, kept_fields(&u->up_trailers));
 }
 
 static void h2up_send(void *up, struct span data)
@@ -136,12 +170,13 @@ static void h2up_finish(void *up, const struct fields *trailers)
 {
 	struct h2up *u = up;
 
-	(void)trailers;
+	if (trailers != NULL)
+		kept_set(&u->up_trailers, trailers);
 	u->up_ended = true;
 	h2up_push(u);
 }
 
-/* Pass on what the tunnel has room for. False when the response is whole and this is over. */
+/* Pass on what the tunnel has room for, and end when the response is whole. */
 static void h2up_pull(struct h2up *u)
 {
 	size_t room = proxy_room(u->proxy), have = buf_len(&u->down), n = have < room ? have : room;
@@ -157,7 +192,7 @@ static void h2up_pull(struct h2up *u)
 		return;
 	struct proxy *p = u->proxy;
 	u->proxy = NULL;
-	proxy_end(p, u->trailers.count > 0 ? &u->trailers : NULL);
+	proxy_end(p, kept_fields(&u->down_trailers));
 	exchange_release(u->x);
 	u->x = NULL;
 	h2up_die(u);
@@ -191,6 +226,8 @@ static void up_on_head(void *arg, const struct exchange_head *head, bool end)
 			proxy_inform(u->proxy, 100);
 		return;
 	}
+	u->answered = true;
+	h2up_forget_request(u);
 	if (!proxy_head(u->proxy, head->status, head->fields, end)) {
 		u->proxy = NULL;
 		h2up_die(u);
@@ -215,15 +252,10 @@ static void up_on_body(void *arg, struct span data)
 static void up_on_end(void *arg, const struct fields *trailers)
 {
 	struct h2up *u = arg;
-	size_t room = 0;
 
 	u->down_ended = true;
-	for (size_t i = 0; trailers != NULL && i < trailers->count; i++)
-		room += trailers->at[i].name.len + trailers->at[i].value.len;
-	buf_reserve(&u->trailer_text, room);
-	for (size_t i = 0; trailers != NULL && i < trailers->count; i++)
-		header_add(&u->trailers, keep(&u->trailer_text, trailers->at[i].name),
-			keep(&u->trailer_text, trailers->at[i].value));
+	if (trailers != NULL)
+		kept_set(&u->down_trailers, trailers);
 	if (u->proxy != NULL)
 		h2up_pull(u);
 }
@@ -233,6 +265,19 @@ static void up_on_room(void *arg)
 	h2up_push(arg);
 }
 
+/* Once more when nothing can have happened twice: the service has not processed it (it was about to close, RFC 9113,
+ * 6.8), or it is idempotent and met a connection that had just been closed. */
+static bool h2up_may_retry(const struct h2up *u, enum exchange_fate fate)
+{
+	if (u->proxy == NULL || u->answered || u->tries >= H2UP_TRIES_MAX || !u->request.no_body)
+		return false;
+	return fate == EXCHANGE_REFUSED ||
+	       (fate == EXCHANGE_LOST && u->reused && http1_is_idempotent(u->request.method));
+}
+
+static bool h2up_open(struct h2up *u);
+static void h2up_on_dialed(void *arg, int fd, const char *why);
+
 static void up_on_closed(void *arg, enum exchange_fate fate)
 {
 	struct h2up *u = arg;
@@ -241,6 +286,13 @@ static void up_on_closed(void *arg, enum exchange_fate fate)
 	/* Whole, though not passed on yet. */
 	if (u->proxy != NULL && u->down_ended && fate == EXCHANGE_DONE)
 		return;
+	if (h2up_may_retry(u, fate)) {
+		u->tries++;
+		list_push(&u->service->asking, &u->node);
+		if (!h2up_open(u))
+			u->dial = service_dial(u->service, h2up_on_dialed, u);
+		return;
+	}
 	h2up_fail(u, "the service broke off its response");
 }
 
@@ -259,10 +311,38 @@ static void h2conn_on_down(void *arg, const char *why)
 
 	(void)why;
 	list_remove(&c->node);
+	loop_timer_fini(&c->idle);
 	free(c);
 }
 
+/* Idle for one whole interval, keepAliveTimeout: closed. */
+static void h2conn_on_idle(void *arg)
+{
+	struct h2conn *c = arg;
+	struct h2_session *session = link_session(c->link);
+
+	if (session != NULL && !c->used && h2_active(session) == 0) {
+		link_close(c->link, "idle");
+		return;
+	}
+	c->used = false;
+	loop_timer_start(&c->idle, service_idle_ms(c->service));
+}
+
 static const struct link_events h2conn_events = {h2conn_on_up, NULL, h2conn_on_down};
+
+static struct h2conn *h2conn_new(struct service *s, const struct stream *ready)
+{
+	struct h2conn *c = mem_alloc(sizeof(*c));
+
+	c->service = s;
+	c->link = link_adopt(s->worker, H2_EDGE, ready, &h2conn_events, c);
+	loop_timer_init(&c->idle, s->worker->loop, h2conn_on_idle, c);
+	if (service_idle_ms(s) > 0)
+		loop_timer_start(&c->idle, service_idle_ms(s));
+	list_push_front(&s->h2, &c->node);
+	return c;
+}
 
 /* Send it over a connection that can take one more. False when there is none. */
 static bool h2up_open(struct h2up *u)
@@ -279,14 +359,19 @@ static bool h2up_open(struct h2up *u)
 		if (session == NULL || !h2_can_open(session) || h2_is_worn(session))
 			continue;
 		u->x = h2_open(session, &head, u->request.no_body, &up_events, u);
-		if (u->x != NULL)
-			break;
+		if (u->x == NULL)
+			continue;
+		u->reused = c->served;
+		c->served = c->used = true;
+		break;
 	}
 	if (u->x == NULL)
 		return false;
 	u->up_ended = u->up_ended || u->request.no_body;
 	list_remove(&u->node);
-	h2up_forget_request(u);
+	/* Only what has no body can be sent once more. */
+	if (!u->request.no_body)
+		h2up_forget_request(u);
 	h2up_push(u);
 	return true;
 }
@@ -321,10 +406,8 @@ static void h2up_ready(struct h2up *u)
 		h2up_fall_back(u);
 		return;
 	}
-	struct h2conn *c = mem_alloc(sizeof(*c));
-	c->link = link_adopt(s->worker, H2_EDGE, &u->stream, &h2conn_events, c);
+	h2conn_new(s, &u->stream);
 	u->stream = (struct stream){.fd = -1};
-	list_push_front(&s->h2, &c->node);
 	if (u->proxy == NULL)
 		h2up_die(u);
 	else if (!h2up_open(u))
@@ -385,12 +468,10 @@ void h2up_start(struct service *s, struct proxy *p, const struct proxy_request *
 	u->stream.fd = -1;
 	u->bury = (struct loop_task){.fn = h2up_free, .arg = u};
 	loop_timer_init(&u->timer, s->worker->loop, h2up_on_timer, u);
-	u->request = *r;
 	list_push(&s->asking, &u->node);
-	if (!h2up_open(u)) {
-		h2up_keep(u, r);
+	h2up_keep(u, r);
+	if (!h2up_open(u))
 		u->dial = service_dial(s, h2up_on_dialed, u);
-	}
 	proxy_attach(p, &h2up_upstream, u);
 }
 
