@@ -48,12 +48,15 @@ ARCHIVES := $(PROGRAMS:%=$(BUILD)/lib%.a) $(BUILD)/libcommon.a
 TESTS    := $(wildcard tests/unit/*_test.c)
 FUZZERS  := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
 UNIT     := $(TESTS:tests/unit/%.c=$(BUILD)/unit/%) $(FUZZERS:%=$(BUILD)/replay/%)
-SOURCES  := $(shell find src tests/unit tests/fuzz -name '*.c')
-HEADERS  := $(shell find src tests/unit tests/fuzz -name '*.h')
+LOADS    := $(patsubst %.c,build/%,$(wildcard bench/*.c))
+SOURCES  := $(shell find src tests/unit tests/fuzz bench -name '*.c' 2>/dev/null)
+HEADERS  := $(shell find src tests/unit tests/fuzz bench -name '*.h' 2>/dev/null)
 SCRIPTS  := $(shell grep -rlsE '^\#!/.*[/ ](sh|bash|bats)$$' .ci bench scripts tests) $(wildcard tests/*.bash)
 MANPAGES := $(wildcard man/*.[0-9])
 
 say      = @$(if $(V),,printf '  %-6s %s\n' $(1) $(2))
+bats     = $(Q)mkdir -p $(1) && OUTBORE_BIN=$(abspath $(BIN)) bats --filter-tags '$(2)' --print-output-on-failure \
+		--report-formatter tap --output $(1) $(sort $(wildcard tests/*.bats))
 link     = $(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 
 all: $(PROGRAMS:%=$(BIN)/%)
@@ -88,6 +91,10 @@ $(BUILD)/fuzzer/%: $(BUILD)/tests/fuzz/%_fuzz.o $(ARCHIVES)
 	$(call say,LINK,$@)
 	$(link) -fsanitize=fuzzer
 
+build/bench/%: $(BUILD)/bench/%.o # shares nothing with what it measures
+	$(call say,LINK,$@)
+	$(link)
+
 # --- Running and testing; each sets up what it needs ---
 
 deps:
@@ -107,8 +114,7 @@ unit: $(UNIT)
 	$(Q)rm -rf $(TAP)/unit && prove --failures --exec 'scripts/tap-keep $(TAP)/unit' $(sort $(UNIT))
 
 system: all # what a user sees: real processes and sockets
-	$(Q)mkdir -p $(TAP) && OUTBORE_BIN=$(abspath $(BIN)) bats --filter-tags '!slow' --print-output-on-failure \
-		--report-formatter tap --output $(TAP) $(sort $(wildcard tests/*.bats))
+	$(call bats,$(TAP),!slow)
 
 interop:
 	$(Q)scripts/deps build test
@@ -117,12 +123,14 @@ interop:
 
 soak:
 	$(Q)scripts/deps build test
-	$(SUB) all
-	$(Q)OUTBORE_BIN=$(abspath $(BIN)) bats --filter-tags slow --print-output-on-failure $(sort $(wildcard tests/*.bats))
+	$(SUB) SAN=1 slow
+
+slow: all
+	$(call bats,build/soak/tap,slow)
 
 bench:
 	$(Q)scripts/deps build bench
-	$(SUB) all
+	$(SUB) all $(LOADS)
 	$(Q)bench/run
 
 # New inputs go to build/fuzz/corpus; those worth keeping are copied to tests/fuzz/corpus by hand.
@@ -186,7 +194,7 @@ uninstall:
 clean:
 	rm -rf build $(filter-out bin/.gitignore,$(wildcard bin/*))
 
-.PHONY: all deps run test unit system interop soak bench fuzz check check-format check-scripts check-man check-layers \
+.PHONY: all deps run test unit system interop soak slow bench fuzz check check-format check-scripts check-man check-layers \
 	check-binaries check-cppcheck check-tidy install uninstall clean .FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
