@@ -1,98 +1,201 @@
-# outbore: all, run, test, check, fuzz, bench, interop, deps, install, uninstall, clean.
-# SAN=1 with any target builds with ASan and UBSan. V=1 shows the commands. FUZZ_TIME=SECONDS for each fuzz target.
+# outbore. `make run` shows a tunnel at work and `make test` tries everything; CONTRIBUTING.md names the other targets.
+# With any target: SAN=1 builds with ASan and UBSan, WERROR=1 makes warnings errors, V=1 shows the commands, CC=clang.
 
-CC      ?= cc
 CFLAGS  ?= -O2 -g
 PREFIX  ?= /usr/local
 BINDIR  ?= $(PREFIX)/bin
 MANDIR  ?= $(PREFIX)/share/man
-PROGRAM_PREFIX ?=
+PROGRAM_PREFIX ?=# before the installed names: `tunnel` and `wscat` are others' names too
+FUZZ_TIME ?= 30# seconds for each fuzz target
 
-comma   := ,
-LIBS    := libssl libcrypto libnghttp2 libuv yaml-0.1 jansson libidn2 zlib
-FUZZ_TIME ?= 30
-ifdef FUZZ # how `make fuzz` calls itself: its objects count what they cover, which takes clang
-CC      := clang
-SAN     := 1
-endif
-BUILD   := build/$(if $(FUZZ),fuzz,$(if $(SAN),san,release))
-BIN     := $(if $(SAN),$(BUILD)/bin,bin)
-Q       := $(if $(V),,@)
-
-WARN    := -Wall -Wextra -Wshadow -Wvla -Wswitch-enum -Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith \
-	-Wwrite-strings -Wundef -Wformat=2 $(if $(WERROR),-Werror)
-HARDEN  := $(if $(SAN),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fcf-protection=full -fstack-clash-protection) \
-	-fstack-protector-strong -fPIE
-SANFLAG := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer) \
-	$(if $(FUZZ),-fsanitize=fuzzer-no-link)
-override CFLAGS += -std=c11 -D_GNU_SOURCE -Isrc $(WARN) $(HARDEN) $(SANFLAG) -MMD -MP
-override LDFLAGS += -pie -Wl,-z,relro,-z,now $(SANFLAG)
-LDLIBS  = $(shell pkg-config --libs $(LIBS)) -lwslay -lm -pthread
-
-srcs    = $(sort $(shell find $(1) -name '*.c' ! -name main.c))
-objs    = $(patsubst %.c,$(BUILD)/%.o,$(1))
-COMMON  := $(call objs,$(call srcs,src/common))
-TUNNEL  := $(call objs,$(call srcs,src/tunnel))
-UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*_test.c))
-FUZZERS := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
-REPLAYS := $(addprefix $(BUILD)/replay/,$(FUZZERS))
-
+# A program is src/NAME/main.c, the rest of its folder and what it needs of src/common.
 PROGRAMS := tunnel
-tunnel_OBJS := $(call objs,src/tunnel/main.c) $(TUNNEL)
+LIBS     := -lssl -lcrypto -lnghttp2 -lwslay -luv -lyaml -ljansson -lidn2 -lz -lm -pthread
 
-all: $(addprefix $(BIN)/,$(PROGRAMS))
+ifdef FUZZ# how `make fuzz` calls itself: its objects count what they cover, which takes clang
+CC       := clang
+SAN      := 1
+endif
+variant  := $(if $(FUZZ),fuzz,$(if $(SAN),san,release))
+BUILD    := build/$(variant)
+BIN      := $(if $(SAN),$(BUILD)/bin,bin)
+TAP      := $(BUILD)/tap
+Q        := $(if $(V),,@)
+SUB       = $(Q)$(MAKE) --no-print-directory
 
-$(BUILD)/%.o: %.c
-	@mkdir -p $(@D)
-	@$(if $(V),,echo "  CC    $<")
-	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
+# Jobs as many as processors, unless -j says otherwise.
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
 
-$(BUILD)/libcommon.a: $(COMMON)
-	@rm -f $@
-	$(Q)$(AR) rcs $@ $^
+empty    :=
+comma    := ,
+cet      := $(patsubst x86_64,-fcf-protection=full,$(filter x86_64,$(shell uname -m)))
+WARN     := -Wall -Wextra -Wshadow -Wvla -Wswitch-enum -Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith \
+	-Wwrite-strings -Wundef -Wformat=2 $(if $(WERROR),-Werror)
+HARDEN   := $(if $(SAN),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-clash-protection $(cet)) \
+	-fstack-protector-strong -fPIE
+SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer) \
+	$(if $(FUZZ),-fsanitize=fuzzer-no-link)
+BASICS   := -std=c11 -D_GNU_SOURCE -Isrc $(WARN)
+override CFLAGS  += $(BASICS) $(HARDEN) $(SANFLAGS) -MMD -MP
+override LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(SANFLAGS)
 
-$(BUILD)/libtunnel.a: $(TUNNEL)
-	@rm -f $@
-	$(Q)$(AR) rcs $@ $^
+flags    = $(CC) $(filter-out -Werror,$(CFLAGS)) $(LDFLAGS)
+srcs     = $(sort $(shell find $(1) -name '*.c' ! -name main.c))
+objs     = $(patsubst %.c,$(BUILD)/%.o,$(1))
+ARCHIVES := $(PROGRAMS:%=$(BUILD)/lib%.a) $(BUILD)/libcommon.a
+TESTS    := $(wildcard tests/unit/*_test.c)
+FUZZERS  := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
+UNIT     := $(TESTS:tests/unit/%.c=$(BUILD)/unit/%) $(FUZZERS:%=$(BUILD)/replay/%)
+LOADS    := $(patsubst %.c,build/%,$(wildcard bench/*.c))
+SOURCES  := $(shell find src tests/unit tests/fuzz bench -name '*.c' 2>/dev/null)
+HEADERS  := $(shell find src tests/unit tests/fuzz bench -name '*.h' 2>/dev/null)
+SCRIPTS  := $(shell grep -rlsE '^\#!/.*[/ ](sh|bash|bats)$$' .ci bench scripts tests) $(wildcard tests/*.bash)
+MANPAGES := $(wildcard man/*.[0-9])
+
+say      = @$(if $(V),,printf '  %-6s %s\n' $(1) $(2))
+bats     = $(Q)mkdir -p $(1) && OUTBORE_BIN=$(abspath $(BIN)) bats --filter-tags '$(2)' --print-output-on-failure \
+		--report-formatter tap --output $(1) $(sort $(wildcard tests/*.bats))
+link     = $(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
+
+all: $(PROGRAMS:%=$(BIN)/%)
+
+# --- Building ---
+
+$(BUILD)/flags: .FORCE # changes, and everything with it, when the compiler or its flags do
+	@mkdir -p $(@D) && echo '$(flags)' | cmp -s - $@ || echo '$(flags)' >$@
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) -c -o $@ $<
 
 .SECONDEXPANSION:
-$(BIN)/%: $$(%_OBJS) $(BUILD)/libcommon.a
-	@mkdir -p $(@D)
-	@$(if $(V),,echo "  LINK  $@")
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(ARCHIVES): $(BUILD)/lib%.a: $$(call objs,$$(call srcs,src/$$*))
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(if $(TUNNEL),$(BUILD)/libtunnel.a) $(BUILD)/libcommon.a
-	@mkdir -p $(@D)
-	@$(if $(V),,echo "  LINK  $@")
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(BIN)/%: $(BUILD)/src/%/main.o $(BUILD)/lib%.a $(BUILD)/libcommon.a
+	$(call say,LINK,$@)
+	$(link)
 
-# A fuzz target with its corpus as an ordinary test.
-$(BUILD)/replay/%: $(BUILD)/tests/fuzz/%_fuzz.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/libtunnel.a $(BUILD)/libcommon.a
-	@mkdir -p $(@D)
-	@$(if $(V),,echo "  LINK  $@")
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(ARCHIVES)
+	$(call say,LINK,$@)
+	$(link)
 
-$(BUILD)/fuzzer/%: $(BUILD)/tests/fuzz/%_fuzz.o $(BUILD)/libtunnel.a $(BUILD)/libcommon.a
-	@mkdir -p $(@D)
-	@$(if $(V),,echo "  LINK  $@")
-	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+# A fuzz target that runs its corpus as an ordinary test, and as a fuzzer.
+$(BUILD)/replay/%: $(BUILD)/tests/fuzz/%_fuzz.o $(BUILD)/tests/fuzz/replay.o $(ARCHIVES)
+	$(call say,LINK,$@)
+	$(link)
 
-unit: $(UNIT) $(REPLAYS)
-	$(Q)prove --failures --exec '' $(UNIT) $(REPLAYS)
+$(BUILD)/fuzzer/%: $(BUILD)/tests/fuzz/%_fuzz.o $(ARCHIVES)
+	$(call say,LINK,$@)
+	$(link) -fsanitize=fuzzer
+
+build/bench/%: $(BUILD)/bench/%.o # shares nothing with what it measures
+	$(call say,LINK,$@)
+	$(link)
+
+# --- Running and testing; each sets up what it needs ---
+
+deps:
+	$(Q)scripts/deps build test check bench
+
+run:
+	$(Q)scripts/deps build
+	$(SUB) all
+	$(Q)exec $(BIN)/tunnel quick --hello-world
+
+test:
+	$(Q)scripts/deps build test
+	$(SUB) all unit
+	$(SUB) system
+
+unit: $(UNIT)
+	$(Q)rm -rf $(TAP)/unit && prove --failures --exec 'scripts/tap-keep $(TAP)/unit' $(sort $(UNIT))
+
+system: all # what a user sees: real processes and sockets
+	$(call bats,$(TAP),!slow)
+
+interop:
+	$(Q)scripts/deps build test
+	$(SUB) all
+	$(Q)OUTBORE_BIN=$(abspath $(BIN)) tests/interop/run.sh
+
+soak:
+	$(Q)scripts/deps build test
+	$(SUB) SAN=1 slow
+
+slow: all
+	$(call bats,build/soak/tap,slow)
+
+bench:
+	$(Q)scripts/deps build bench
+	$(SUB) all $(LOADS)
+	$(Q)bench/run
 
 # New inputs go to build/fuzz/corpus; those worth keeping are copied to tests/fuzz/corpus by hand.
+fuzz:
+	$(Q)scripts/deps build check
+	$(SUB) FUZZ=1 $(FUZZERS:%=fuzz-%)
+
 fuzz-%: $(BUILD)/fuzzer/%
 	@mkdir -p $(BUILD)/corpus/$*
 	$(Q)$< -max_total_time=$(FUZZ_TIME) -artifact_prefix=$(BUILD)/ $(BUILD)/corpus/$* tests/fuzz/corpus/$* \
 		>$(BUILD)/$*.log 2>&1 || { tail -n 40 $(BUILD)/$*.log; exit 1; }
-	@echo "  FUZZ  $*: $$(tail -n 1 $(BUILD)/$*.log)"
+	@echo "  FUZZ   $*: $$(tail -n 1 $(BUILD)/$*.log)"
 
-fuzz:
-	$(Q)$(MAKE) --no-print-directory FUZZ=1 $(addprefix fuzz-,$(FUZZERS))
+# --- Checking ---
+
+check:
+	$(Q)scripts/deps build check
+	$(SUB) all $(ARCHIVES)
+	$(SUB) check-format check-scripts check-man check-layers check-binaries check-cppcheck check-tidy
+
+check-format:
+	$(Q)clang-format --dry-run --Werror $(SOURCES) $(HEADERS)
+
+check-scripts:
+	$(Q)shellcheck --external-sources $(SCRIPTS)
+
+check-man:
+	$(if $(MANPAGES),$(Q)mandoc -T lint -W style $(MANPAGES))
+
+check-layers:
+	$(Q)scripts/layers
+
+check-binaries: all $(ARCHIVES)
+	$(if $(SAN),,$(Q)scripts/hardening $(BUILD) $(PROGRAMS:%=$(BIN)/%))
+	$(Q)scripts/unique-names $(ARCHIVES)
+
+check-cppcheck:
+	$(Q)mkdir -p $(BUILD)/cppcheck && cppcheck --quiet --error-exitcode=1 --enable=warning,style,performance,portability \
+		--inline-suppr --suppressions-list=.cppcheck --cppcheck-build-dir=$(BUILD)/cppcheck -j$(shell nproc) \
+		--std=c11 -D_GNU_SOURCE -Isrc $(SOURCES)
+
+check-tidy: $(SOURCES:%.c=$(BUILD)/tidy/%)
+
+$(BUILD)/tidy/%: %.c $(BUILD)/%.o .clang-tidy # after the object, so again when a header of it changes
+	$(call say,TIDY,$<)
+	$(Q)mkdir -p $(@D) && clang-tidy --quiet --warnings-as-errors='*' $< -- $(BASICS) 2>$@.log || { cat $@.log; exit 1; }
+	@touch $@
+
+# --- Installing ---
+
+install: all
+	@for p in $(PROGRAMS); do \
+		install -v -D -m 755 $(BIN)/$$p $(DESTDIR)$(BINDIR)/$(PROGRAM_PREFIX)$$p || exit; done
+	@for m in $(MANPAGES); do \
+		install -v -D -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/$(PROGRAM_PREFIX)$${m##*/} || exit; done
+
+uninstall:
+	@rm -fv $(PROGRAMS:%=$(DESTDIR)$(BINDIR)/$(PROGRAM_PREFIX)%)
+	@for m in $(MANPAGES); do rm -fv $(DESTDIR)$(MANDIR)/man$${m##*.}/$(PROGRAM_PREFIX)$${m##*/}; done
 
 clean:
 	rm -rf build $(filter-out bin/.gitignore,$(wildcard bin/*))
 
-.PHONY: all unit fuzz clean
+.PHONY: all deps run test unit system interop soak slow bench fuzz check check-format check-scripts check-man check-layers \
+	check-binaries check-cppcheck check-tidy install uninstall clean .FORCE
 .SECONDARY:
--include $(shell find build -name '*.d' 2>/dev/null)
+.DELETE_ON_ERROR:
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -27,7 +27,7 @@ static void buf_make_room(struct buf *b, size_t len)
 {
 	size_t held = buf_len(b);
 
-	if (b->head > 0 && (held == 0 || b->cap - held >= len)) {
+	if (b->data != NULL && b->head > 0 && (held == 0 || b->cap - held >= len)) {
 		memmove(b->data, b->data + b->head, held);
 		b->head = 0;
 		b->tail = held;

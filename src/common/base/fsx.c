@@ -14,8 +14,8 @@
 static int fsx_read_fd(int fd, const char *path, struct buf *out, struct err *err)
 {
 	for (;;) {
-		size_t want = buf_room(out) < FSX_CHUNK ? buf_room(out) : FSX_CHUNK;
-		char probe;
+		size_t room = buf_room(out), want = room < FSX_CHUNK ? room : FSX_CHUNK;
+		char probe = '\0';
 		char *at = want > 0 ? buf_reserve(out, want) : &probe;
 		ssize_t n = read(fd, at, want > 0 ? want : 1);
 

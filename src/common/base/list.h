@@ -18,11 +18,13 @@ struct list {
 #define list_entry(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
 /* Walk a list; the second form allows the current member to be removed. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): pos is the name that is declared */
 #define list_for_each(pos, list) \
 	for (struct node *pos = (list)->head.next; pos != &(list)->head; pos = pos->next)
 #define list_for_each_safe(pos, list)                                                             \
 	for (struct node *pos = (list)->head.next, *pos##_next = pos->next; pos != &(list)->head; \
 		pos = pos##_next, pos##_next = pos->next)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static inline void list_init(struct list *l)
 {
@@ -36,6 +38,7 @@ static inline bool list_empty(const struct list *l)
 
 static inline struct node *list_first(const struct list *l)
 {
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): not seen that what frees a member takes it off the list first */
 	return list_empty(l) ? NULL : l->head.next;
 }
 

@@ -33,7 +33,6 @@ static size_t log_clamp(int len, size_t size)
 void log_line(const struct log *log, enum log_level level, const char *message, const char *fmt, ...)
 {
 	char line[LOG_LINE_MAX];
-	va_list ap;
 
 	if (!log_wants(log, level))
 		return;
@@ -41,6 +40,8 @@ void log_line(const struct log *log, enum log_level level, const char *message, 
 	len += log_clamp(snprintf(line + len, sizeof(line) - len - 1, " %s: %s", level_names[level], message),
 		sizeof(line) - len - 1);
 	if (fmt != NULL) {
+		va_list ap;
+
 		line[len++] = ' ';
 		va_start(ap, fmt);
 		len += log_clamp(

@@ -40,7 +40,7 @@ static inline struct span span_skip(struct span s, size_t n)
 /* Lower-case an ASCII byte; every other byte is returned as it is, whatever the locale. */
 static inline char span_lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+	return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
 }
 
 /* Equal but for ASCII case. */

@@ -8,7 +8,7 @@
 #include "common/conf/uuid.h"
 
 #define CRED_FILE_MAX ((size_t)64 * 1024) /* bytes of a credentials file or a token */
-#define CRED_SECRET_MAX 1024              /* bytes of a secret */
+#define CRED_SECRET_MAX ((size_t)1024)    /* bytes of a secret */
 
 /* Owned by whoever declares it; zero-initialised is empty. */
 struct cred {

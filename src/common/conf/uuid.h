@@ -4,7 +4,7 @@
 
 #include "common/base/span.h"
 
-#define UUID_LEN 16
+#define UUID_LEN ((size_t)16)
 #define UUID_TEXT_LEN 36
 
 struct uuid {

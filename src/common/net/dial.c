@@ -311,7 +311,7 @@ static int dial_split(const char *address, char **host, char **port)
 	struct span s = span_str(address);
 	size_t colon = span_rfind(s, ':');
 
-	if (colon == s.len || colon + 1 == s.len)
+	if (s.p == NULL || colon == s.len || colon + 1 == s.len)
 		return -1;
 	struct span name = span_of(s.p, colon);
 	if (name.len >= 2 && name.p[0] == '[' && name.p[name.len - 1] == ']')

@@ -13,7 +13,7 @@
 #include "common/net/loop.h"
 #include "common/net/tls.h"
 
-#define TLS_READ_BUFFER (64 * 1024) /* bytes taken from the socket at once; given back when idle */
+#define TLS_READ_BUFFER ((size_t)64 * 1024) /* bytes taken from the socket at once; given back when idle */
 
 struct tls_context {
 	SSL_CTX *ctx;   /* the client's settings, or the server's default certificate */

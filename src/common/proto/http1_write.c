@@ -78,7 +78,8 @@ int http1_write_chunk_start(struct buf *out, uint64_t len)
 
 	if (len == 0)
 		return -1;
-	memcpy(line + at, "\r\n", 2);
+	line[at] = '\r';
+	line[at + 1] = '\n';
 	for (; len > 0; len >>= 4)
 		line[--at] = "0123456789abcdef"[len & 15];
 	return buf_add(out, line + at, sizeof(line) - at);

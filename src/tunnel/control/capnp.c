@@ -14,7 +14,7 @@ enum list_size {
 	LIST_COMPOSITE = 7,
 };
 
-#define WORD 8
+#define WORD ((size_t)8)
 
 static uint64_t load(const char *p, size_t bytes)
 {
