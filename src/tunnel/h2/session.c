@@ -626,6 +626,26 @@ static int h2_on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, voi
 	return 0;
 }
 
+/* The exchange of a stream that the library may not know. */
+static struct exchange *h2_find(struct h2_session *s, int32_t id)
+{
+	list_for_each (n, &s->exchanges) {
+		struct exchange *x = list_entry(n, struct exchange, node);
+		if (x->id == id)
+			return x;
+	}
+	return NULL;
+}
+
+/* A request was never sent: cancelled in time, not allowed any more, or too large. The library closes the stream if it
+ * has made one; the peer knows of none, so resetting it would break the connection. */
+static void h2_request_not_sent(struct h2_session *s, struct exchange *x, int code)
+{
+	x->failed = code == NGHTTP2_ERR_FRAME_SIZE_ERROR || code == NGHTTP2_ERR_HEADER_COMP;
+	if (nghttp2_session_find_stream(s->ng, x->id) == NULL)
+		exchange_close(x, EXCHANGE_REFUSED);
+}
+
 /* A frame of ours was given up before it was sent: its stream has failed, though the library keeps it. */
 static int h2_on_not_send(nghttp2_session *ng, const nghttp2_frame *frame, int code, void *arg)
 {
@@ -634,19 +654,13 @@ static int h2_on_not_send(nghttp2_session *ng, const nghttp2_frame *frame, int c
 	(void)ng;
 	if (frame->hd.type != NGHTTP2_HEADERS)
 		return 0;
-	list_for_each (n, &s->exchanges) {
-		struct exchange *x = list_entry(n, struct exchange, node);
-		if (x->id != frame->hd.stream_id)
-			continue;
-		if (h2_exchange(s, x->id) == x)
-			exchange_fail(x);
-		else
-			exchange_close(
-				x, code == NGHTTP2_ERR_FRAME_SIZE_ERROR || code == NGHTTP2_ERR_HEADER_COMP
-					   ? EXCHANGE_FAILED
-					   : EXCHANGE_REFUSED);
-		break;
-	}
+	struct exchange *x = h2_find(s, frame->hd.stream_id);
+	if (x == NULL)
+		return 0;
+	if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+		h2_request_not_sent(s, x, code);
+	else
+		exchange_fail(x);
 	return 0;
 }
 
