@@ -264,6 +264,7 @@ static void forward_on_closed(void *arg, enum exchange_fate fate)
 	f->link = NULL;
 	if (was != NULL)
 		connector_request_ended(was);
+	f->edge->metrics.oversized_heads += fate == EXCHANGE_TOO_LARGE;
 	switch (f->state) {
 	case FORWARD_WAITING:
 		/* Unanswered: once more elsewhere when nothing can have happened twice. */
@@ -273,7 +274,8 @@ static void forward_on_closed(void *arg, enum exchange_fate fate)
 			if (forward_send(f, was))
 				return;
 		}
-		forward_page(f, fate == EXCHANGE_FAILED ? PAGE_BAD_ANSWER : PAGE_RESET);
+		forward_page(f,
+			fate == EXCHANGE_FAILED || fate == EXCHANGE_TOO_LARGE ? PAGE_BAD_ANSWER : PAGE_RESET);
 		return;
 	case FORWARD_ANSWERED:
 	case FORWARD_UPGRADED:

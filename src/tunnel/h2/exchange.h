@@ -22,8 +22,9 @@ enum exchange_fate {
 	EXCHANGE_DONE,    /* both directions ended, or the peer needs no more of ours (RST_STREAM NO_ERROR) */
 	EXCHANGE_RESET,   /* the peer reset it */
 	EXCHANGE_REFUSED, /* not processed by the peer (REFUSED_STREAM, GOAWAY): safe to try elsewhere */
-	EXCHANGE_FAILED,  /* malformed, or too large to be sent or received */
-	EXCHANGE_LOST,    /* the connection ended */
+	EXCHANGE_FAILED,  /* malformed, or too large to be sent */
+	EXCHANGE_TOO_LARGE, /* the peer sent a head too large to be taken */
+	EXCHANGE_LOST,      /* the connection ended */
 };
 
 struct exchange_events {

@@ -6,6 +6,7 @@
 
 #include "common/base/list.h"
 #include "common/base/mem.h"
+#include "tunnel/h2/blockfilter.h"
 #include "tunnel/h2/session.h"
 
 #define RESET_BURST 100000 /* RST_STREAM frames the peer may send at once; the peer is authenticated */
@@ -29,6 +30,7 @@ struct exchange {
 	bool blocked;    /* a write was cut short: `room` is due some time */
 	bool peer_ended; /* END_STREAM has come */
 	bool failed;     /* closed reports EXCHANGE_FAILED whatever the code */
+	bool oversized;  /* or EXCHANGE_TOO_LARGE */
 };
 
 /* Where a field of the head being received lies in head_bytes. */
@@ -45,14 +47,16 @@ struct h2_session {
 	size_t active;
 	bool freeing;
 	bool woken;      /* the owner was told that there is something to send */
-	struct buf *out; /* while h2_pull runs: where to */
+	struct buf *out; /* while h2_pull runs: where to, and up to how many bytes */
+	size_t high;
+	struct blockfilter filter;
 	/* The head being received; blocks of one connection never interleave. */
 	struct buf head_bytes;
 	struct field_place places[HEADER_FIELDS_MAX];
 	size_t place_count;
-	bool head_too_large;
+	bool head_was_cut;   /* by the filter */
+	bool head_too_large; /* so, or past our own limits */
 	struct fields head_fields;
-	uint64_t oversized;
 	/* Receiving windows. */
 	int32_t window;        /* of a stream and of the connection, grown by probes */
 	int32_t stream_window; /* as last announced; H2_WINDOW_TIGHT while too much is held */
@@ -61,7 +65,6 @@ struct h2_session {
 	/* A probe measures how much arrives in one round trip. */
 	bool probing;
 	uint64_t probe_bytes, since_probe;
-	uint64_t probe_start_us, now_us, rtt_us;
 };
 
 static const uint8_t ping_heartbeat[8] = "beat";
@@ -116,6 +119,8 @@ static void h2_count_received(struct h2_session *s, size_t n)
 /* A probe came back: when more than two thirds of the window arrived meanwhile, the window is what limits. */
 static void h2_probe_done(struct h2_session *s)
 {
+	if (!s->probing)
+		return;
 	s->probing = false;
 	if (s->probe_bytes < (uint64_t)s->window * 2 / 3)
 		return;
@@ -125,21 +130,29 @@ static void h2_probe_done(struct h2_session *s)
 	h2_set_stream_window(s);
 }
 
-void exchange_consumed(struct exchange *x, size_t n)
+/* n bytes that x held are held no more: others may get the room. */
+static void exchange_let_go(struct exchange *x, size_t n)
 {
 	struct h2_session *s = x->session;
 
-	if (n == 0 || s->freeing)
-		return;
 	assert(n <= x->held);
 	x->held -= n;
 	s->held -= n;
-	nghttp2_session_consume_stream(s->ng, x->id, n);
+	if (n == 0 || s->freeing)
+		return;
 	if (s->owed > 0)
 		h2_give_connection(s, 0);
 	if (s->stream_window == H2_WINDOW_TIGHT)
 		h2_set_stream_window(s);
 	h2_wake(s);
+}
+
+void exchange_consumed(struct exchange *x, size_t n)
+{
+	if (n == 0 || x->session->freeing)
+		return;
+	nghttp2_session_consume_stream(x->session->ng, x->id, n);
+	exchange_let_go(x, n);
 }
 
 /* --- Exchanges: life and death --- */
@@ -162,10 +175,7 @@ static void exchange_free(struct exchange *x)
 	list_remove(&x->node);
 	list_remove(&x->room_node);
 	s->active--;
-	s->held -= x->held;
-	x->held = 0;
-	if (s->owed > 0 && !s->freeing)
-		h2_give_connection(s, 0);
+	exchange_let_go(x, x->held);
 	buf_free(&x->out);
 	header_free(&x->trailers);
 	buf_free(&x->trailer_bytes);
@@ -176,9 +186,11 @@ static void exchange_close(struct exchange *x, enum exchange_fate fate)
 {
 	const struct exchange_events *events = x->events;
 
+	if (fate != EXCHANGE_LOST && x->failed)
+		fate = x->oversized ? EXCHANGE_TOO_LARGE : EXCHANGE_FAILED;
 	x->events = NULL;
 	if (events != NULL)
-		events->closed(x->arg, x->failed && fate != EXCHANGE_LOST ? EXCHANGE_FAILED : fate);
+		events->closed(x->arg, fate);
 	exchange_free(x);
 }
 
@@ -197,12 +209,11 @@ void exchange_listen(struct exchange *x, const struct exchange_events *events, v
 	x->arg = arg;
 }
 
-/* Nobody takes what this one still holds: other streams get the room. */
+/* Nobody takes what this one still holds. */
 static void exchange_forget(struct exchange *x)
 {
 	x->events = NULL;
-	x->session->held -= x->held;
-	x->held = 0;
+	exchange_let_go(x, x->held);
 }
 
 void exchange_release(struct exchange *x)
@@ -300,6 +311,8 @@ static int h2_on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint
 
 	(void)ng;
 	(void)frame;
+	if (buf_len(s->out) >= s->high)
+		return NGHTTP2_ERR_WOULDBLOCK; /* tried again at the next pull; skipped if the stream closes first */
 	if (buf_add(s->out, head, 9) < 0 || buf_add(s->out, buf_span(&x->out).p, length) < 0)
 		return NGHTTP2_ERR_WOULDBLOCK;
 	buf_consume(&x->out, length);
@@ -420,11 +433,6 @@ size_t h2_active(const struct h2_session *s)
 	return s->active;
 }
 
-uint64_t h2_oversized(const struct h2_session *s)
-{
-	return s->oversized;
-}
-
 void h2_ping(struct h2_session *s)
 {
 	nghttp2_submit_ping(s->ng, NGHTTP2_FLAG_NONE, ping_heartbeat);
@@ -446,6 +454,16 @@ static struct exchange *h2_exchange(struct h2_session *s, int32_t id)
 	return nghttp2_session_get_stream_user_data(s->ng, id);
 }
 
+/* The head that is being received costs its stream: mark it before the library finds fault with what is left of it. */
+static void h2_refuse_head(struct h2_session *s, int32_t id)
+{
+	struct exchange *x = h2_exchange(s, id);
+
+	s->head_too_large = true;
+	if (x != NULL)
+		x->failed = x->oversized = true;
+}
+
 static int h2_on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
 {
 	struct h2_session *s = arg;
@@ -457,6 +475,8 @@ static int h2_on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, 
 		struct exchange *x = exchange_new(s, frame->hd.stream_id);
 		nghttp2_session_set_stream_user_data(ng, x->id, x);
 	}
+	if (s->head_was_cut)
+		h2_refuse_head(s, frame->hd.stream_id);
 	return 0;
 }
 
@@ -467,11 +487,12 @@ static int h2_on_header(nghttp2_session *ng, const nghttp2_frame *frame, const u
 	size_t at = buf_len(&s->head_bytes);
 
 	(void)ng;
-	(void)frame;
 	(void)flags;
+	if (s->head_too_large)
+		return 0;
 	if (s->place_count == HEADER_FIELDS_MAX || buf_add(&s->head_bytes, name, name_len) < 0 ||
 		buf_add(&s->head_bytes, value, value_len) < 0) {
-		s->head_too_large = true;
+		h2_refuse_head(s, frame->hd.stream_id);
 		return 0;
 	}
 	s->places[s->place_count++] = (struct field_place){at, name_len, at + name_len, value_len};
@@ -518,7 +539,6 @@ static void h2_on_head(struct h2_session *s, struct exchange *x, bool end)
 	struct exchange_head head;
 
 	if (s->head_too_large) {
-		s->oversized++;
 		exchange_fail(x);
 		return;
 	}
@@ -606,26 +626,41 @@ static int h2_on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, voi
 	return 0;
 }
 
+/* The exchange of a stream that the library may not know. */
+static struct exchange *h2_find(struct h2_session *s, int32_t id)
+{
+	list_for_each (n, &s->exchanges) {
+		struct exchange *x = list_entry(n, struct exchange, node);
+		if (x->id == id)
+			return x;
+	}
+	return NULL;
+}
+
+/* A request was never sent: cancelled in time, not allowed any more, or too large. The library closes the stream if it
+ * has made one; the peer knows of none, so resetting it would break the connection. */
+static void h2_request_not_sent(struct h2_session *s, struct exchange *x, int code)
+{
+	x->failed = code == NGHTTP2_ERR_FRAME_SIZE_ERROR || code == NGHTTP2_ERR_HEADER_COMP;
+	if (nghttp2_session_find_stream(s->ng, x->id) == NULL)
+		exchange_close(x, EXCHANGE_REFUSED);
+}
+
 /* A frame of ours was given up before it was sent: its stream has failed, though the library keeps it. */
 static int h2_on_not_send(nghttp2_session *ng, const nghttp2_frame *frame, int code, void *arg)
 {
 	struct h2_session *s = arg;
-	bool too_large = code == NGHTTP2_ERR_FRAME_SIZE_ERROR || code == NGHTTP2_ERR_HEADER_COMP;
 
 	(void)ng;
 	if (frame->hd.type != NGHTTP2_HEADERS)
 		return 0;
-	list_for_each (n, &s->exchanges) {
-		struct exchange *x = list_entry(n, struct exchange, node);
-		if (x->id != frame->hd.stream_id)
-			continue;
-		if (h2_exchange(s, x->id) != x)
-			exchange_close(x, too_large ? EXCHANGE_FAILED : EXCHANGE_REFUSED);
-		else if (too_large || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
-			exchange_fail(x);
-		/* Else the peer wants no more streams: the library closes this one as refused. */
-		break;
-	}
+	struct exchange *x = h2_find(s, frame->hd.stream_id);
+	if (x == NULL)
+		return 0;
+	if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+		h2_request_not_sent(s, x, code);
+	else
+		exchange_fail(x);
 	return 0;
 }
 
@@ -652,6 +687,7 @@ static int h2_new_library_session(struct h2_session *s)
 	nghttp2_session_callbacks_set_send_data_callback(callbacks, h2_on_send_data);
 	nghttp2_option_set_no_auto_window_update(option, 1);
 	nghttp2_option_set_no_closed_streams(option, 1);
+	nghttp2_option_set_max_continuations(option, BLOCKFILTER_CONTINUATIONS_MAX);
 	nghttp2_option_set_max_send_header_block_length(option, H2_SEND_HEAD_MAX);
 	nghttp2_option_set_stream_reset_rate_limit(option, RESET_BURST, RESET_RATE);
 	nghttp2_option_set_peer_max_concurrent_streams(option, H2_STREAMS_MAX);
@@ -679,6 +715,7 @@ struct h2_session *h2_new(enum h2_role role, const struct h2_owner *owner, void 
 	s->head_bytes.max = H2_HEAD_MAX;
 	list_init(&s->exchanges);
 	list_init(&s->roomy);
+	blockfilter_init(&s->filter, role == H2_CONNECTOR);
 	/* Out of memory is the only way to fail here. */
 	if (h2_new_library_session(s) != 0 || nghttp2_submit_settings(s->ng, NGHTTP2_FLAG_NONE, entries,
 						      sizeof(entries) / sizeof(entries[0])) != 0)
@@ -697,17 +734,29 @@ void h2_free(struct h2_session *s)
 	while ((n = list_first(&s->exchanges)) != NULL)
 		exchange_close(list_entry(n, struct exchange, node), EXCHANGE_LOST);
 	nghttp2_session_del(s->ng);
+	blockfilter_fini(&s->filter);
 	buf_free(&s->head_bytes);
 	header_free(&s->head_fields);
 	free(s);
 }
 
-int h2_feed(struct h2_session *s, struct span bytes, uint64_t now_us, struct err *err)
+int h2_feed(struct h2_session *s, struct span bytes, struct err *err)
 {
-	s->now_us = now_us;
-	ssize_t n = nghttp2_session_mem_recv(s->ng, (const uint8_t *)bytes.p, bytes.len);
+	struct blockfilter_piece piece;
+	enum parse parsed;
+	const char *why;
+	ssize_t n = 0;
+
+	while ((parsed = blockfilter_next(&s->filter, &bytes, &piece, &why)) == PARSE_OK && n >= 0) {
+		s->head_was_cut = piece.was_cut;
+		n = nghttp2_session_mem_recv(s->ng, (const uint8_t *)piece.bytes.p, piece.bytes.len);
+	}
+	if (parsed == PARSE_BAD)
+		nghttp2_session_terminate_session(s->ng, NGHTTP2_PROTOCOL_ERROR);
 	h2_wake(s);
 	buf_release(&s->head_bytes);
+	if (parsed == PARSE_BAD)
+		return err_set(err, "HTTP/2: %s", why);
 	if (n < 0)
 		return err_set(err, "HTTP/2: %s", nghttp2_strerror((int)n));
 	return 0;
@@ -732,6 +781,7 @@ int h2_pull(struct h2_session *s, struct buf *out, size_t high, struct err *err)
 
 	s->woken = false;
 	s->out = out;
+	s->high = high;
 	while (buf_len(out) < high && n > 0) {
 		size_t before = buf_len(out);
 		n = nghttp2_session_mem_send(s->ng, &data);

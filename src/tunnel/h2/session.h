@@ -17,9 +17,9 @@ enum h2_role {
 #define H2_WINDOW_TIGHT ((int32_t)64 * 1024) /* stream window while too much is held */
 #define H2_HELD_MAX ((size_t)32 << 20)       /* received and not yet moved on, all streams of a connection */
 #define H2_STREAMS_MAX 8192                  /* our SETTINGS_MAX_CONCURRENT_STREAMS */
-#define H2_HEAD_MAX ((size_t)256 * 1024)     /* names and values of one head */
-#define H2_SEND_HEAD_MAX ((size_t)4 << 20)   /* one header block that we send */
-#define H2_LAST_ID ((int32_t)0x7fff0000)     /* no new streams past this: the connection is to be replaced */
+#define H2_HEAD_MAX ((size_t)256 * 1024) /* names and values of one head; larger ones cost their own stream */
+#define H2_SEND_HEAD_MAX ((size_t)4 << 20) /* one header block that we send */
+#define H2_LAST_ID ((int32_t)0x7fff0000)   /* no new streams past this: the connection is to be replaced */
 
 struct h2_session; /* opaque; freeing it ends every exchange */
 
@@ -39,10 +39,11 @@ struct h2_session *h2_new(enum h2_role role, const struct h2_owner *owner, void 
 void h2_free(struct h2_session *s);
 
 /* Take bytes from the peer. -1: the connection is broken; what h2_pull still yields (a GOAWAY) may be sent first. */
-int h2_feed(struct h2_session *s, struct span bytes, uint64_t now_us, struct err *err);
+int h2_feed(struct h2_session *s, struct span bytes, struct err *err);
 /* Append bytes to send until out holds about `high` of them. -1: the connection is broken. */
 int h2_pull(struct h2_session *s, struct buf *out, size_t high, struct err *err);
-/* Neither side has anything more to say: both have sent GOAWAY and no stream is left. */
+/* Neither side has anything more to say: no stream is left after a GOAWAY, or the library has ended the session for a
+ * fault of the peer, which it does in silence. To be asked after h2_feed and after h2_pull. */
 bool h2_is_over(const struct h2_session *s);
 
 void h2_ping(struct h2_session *s);
@@ -58,7 +59,5 @@ bool h2_can_open(const struct h2_session *s);
 bool h2_is_worn(const struct h2_session *s);
 /* Exchanges open now. */
 size_t h2_active(const struct h2_session *s);
-/* Field sections refused for their size so far: a counter. */
-uint64_t h2_oversized(const struct h2_session *s);
 
 #endif

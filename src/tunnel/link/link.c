@@ -127,6 +127,8 @@ static void link_flush(void *arg)
 		else if (n == 0)
 			break;
 	}
+	if (l->session != NULL && h2_is_over(l->session))
+		link_die(l, "closed after a fault of the peer");
 	link_arm(l);
 }
 
@@ -145,7 +147,7 @@ static bool link_feed(struct link *l, struct span bytes)
 	struct err err;
 
 	l->heard = true;
-	if (h2_feed(l->session, bytes, loop_clock_us(), &err) < 0) {
+	if (h2_feed(l->session, bytes, &err) < 0) {
 		log_line(l->worker->log, LOG_WARN, "tunnel connection broken by its peer",
 			"peer=%s error=\"%s\"", l->peer, err.text);
 		link_die(l, "HTTP/2 error");

@@ -1,0 +1,45 @@
+/* What stands between the socket and the HTTP/2 library: follows the frames (RFC 9113, 4.1) and passes them on where they
+ * lie, but for header blocks of several frames. Those are collected, relieved of strings that the library's HPACK decoder
+ * would end the connection for, and framed anew, so that their number of CONTINUATION frames is bounded, too. A block of
+ * one frame is shorter than any such string. */
+#ifndef H2_BLOCKFILTER_H
+#define H2_BLOCKFILTER_H
+
+#include "common/proto/parse.h"
+#include "tunnel/h2/hpackcut.h"
+
+#define BLOCKFILTER_FRAME_MAX ((size_t)16384) /* our SETTINGS_MAX_FRAME_SIZE: the default */
+#define BLOCKFILTER_FRAMES_MAX 1024           /* of one block as received, 16 MiB in all */
+#define BLOCKFILTER_CONTINUATIONS_MAX (HPACKCUT_BLOCK_MAX / BLOCKFILTER_FRAME_MAX) /* as passed on */
+#define BLOCKFILTER_HEAD 9     /* bytes before a frame's payload */
+#define BLOCKFILTER_PREFACE 24 /* bytes a client sends before frames */
+
+struct blockfilter {
+	size_t pass;                    /* bytes to be passed on before the next frame head */
+	uint8_t head[BLOCKFILTER_HEAD]; /* of a frame, as far as it has come */
+	size_t head_len;
+	/* A block that is being collected. */
+	bool collecting;
+	uint8_t flags; /* of its HEADERS frame, END_HEADERS when its last frame has begun */
+	uint32_t stream;
+	unsigned frames;
+	bool pad_due;                   /* the next byte is the length of the padding */
+	size_t lead, fragment, padding; /* of the frame that is being read: bytes to come */
+	struct hpackcut block;
+	struct buf out; /* the block framed anew, until the next call */
+};
+
+struct blockfilter_piece {
+	struct span bytes; /* borrowed from the input or the filter, until the next call */
+	bool was_cut;      /* it is one header block, and something was cut out of it */
+};
+
+/* from_client: a preface comes first. */
+void blockfilter_init(struct blockfilter *f, bool from_client);
+/* Take the next piece off in. PARSE_MORE: in is used up. PARSE_BAD: the peer broke the protocol or a limit; *why is
+ * constant. */
+enum parse blockfilter_next(
+	struct blockfilter *f, struct span *in, struct blockfilter_piece *piece, const char **why);
+void blockfilter_fini(struct blockfilter *f);
+
+#endif
