@@ -1,0 +1,256 @@
+/* Several programs put together, and the characters sorted into the classes that they tell apart. */
+#include <stdlib.h>
+
+#include "common/base/mem.h"
+#include "common/base/utf8.h"
+#include "common/conf/rx_private.h"
+
+static bool ranges_eq(struct rx_ranges a, struct rx_ranges b)
+{
+	return a.count == b.count && (a.count == 0 || memcmp(a.at, b.at, a.count * sizeof(a.at[0])) == 0);
+}
+
+/* FNV-1a over the bounds. */
+static uint32_t ranges_hash(struct rx_ranges r)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < r.count; i++) {
+		h = (h ^ r.at[i].lo) * 16777619u;
+		h = (h ^ r.at[i].hi) * 16777619u;
+	}
+	return h ^ h >> 15;
+}
+
+/* The slot of r, or the free one where it belongs. */
+static uint32_t *sets_slot(struct rx_sets *s, struct rx_ranges r)
+{
+	size_t i = ranges_hash(r) & (s->slot_count - 1);
+
+	while (s->slots[i] != 0 && !ranges_eq(s->at[s->slots[i] - 1], r))
+		i = (i + 1) & (s->slot_count - 1);
+	return &s->slots[i];
+}
+
+static void sets_grow(struct rx_sets *s)
+{
+	s->cap = s->cap > 0 ? 2 * s->cap : 8;
+	s->at = mem_grow(s->at, s->cap, sizeof(s->at[0]));
+	s->slot_count = 2 * s->cap;
+	free(s->slots);
+	s->slots = mem_array(s->slot_count, sizeof(s->slots[0]));
+	for (size_t i = 0; i < s->count; i++)
+		*sets_slot(s, s->at[i]) = (uint32_t)i + 1;
+}
+
+uint32_t rx_sets_intern(struct rx_sets *s, struct rx_ranges r, bool *is_new)
+{
+	if (s->count == s->cap)
+		sets_grow(s);
+	uint32_t *slot = sets_slot(s, r);
+	*is_new = *slot == 0;
+	if (*is_new) {
+		s->at[s->count++] = r;
+		*slot = (uint32_t)s->count;
+	}
+	return *slot - 1;
+}
+
+void rx_sets_free(struct rx_sets *s)
+{
+	free(s->at);
+	free(s->slots);
+	*s = (struct rx_sets){0};
+}
+
+static int by_code(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Intervals between neighbouring bounds of all sets. */
+static void cut_intervals(struct rx_partition *p, const struct rx_sets *sets)
+{
+	size_t bounds = 1, kept = 1;
+
+	for (size_t i = 0; i < sets->count; i++)
+		bounds += 2 * sets->at[i].count;
+	p->lo = mem_array(bounds, sizeof(p->lo[0]));
+	bounds = 1; /* the first interval begins at 0 */
+	for (size_t i = 0; i < sets->count; i++)
+		for (size_t k = 0; k < sets->at[i].count; k++) {
+			p->lo[bounds++] = sets->at[i].at[k].lo;
+			p->lo[bounds++] = sets->at[i].at[k].hi + 1;
+		}
+	qsort(p->lo, bounds, sizeof(p->lo[0]), by_code);
+	for (size_t i = 1; i < bounds; i++)
+		if (p->lo[i] != p->lo[kept - 1] && p->lo[i] <= RX_CODE_MAX)
+			p->lo[kept++] = p->lo[i];
+	p->count = kept;
+}
+
+static size_t find_interval(const struct rx_partition *p, uint32_t c)
+{
+	size_t lo = 0, hi = p->count; /* lo[lo] <= c, and c < lo[hi] */
+
+	while (hi - lo > 1) {
+		size_t mid = lo + (hi - lo) / 2;
+		if (p->lo[mid] <= c)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+uint32_t rx_partition_find(const struct rx_partition *p, uint32_t c)
+{
+	return p->class_of[find_interval(p, c)];
+}
+
+uint32_t rx_partition_next(const struct rx_partition *p, struct span text, size_t *len)
+{
+	uint32_t c;
+
+	*len = utf8_decode(text, &c);
+	if (*len == 0) {
+		*len = 1;
+		c = 0xfffd;
+	}
+	return c < 128 ? p->ascii[c] : rx_partition_find(p, c);
+}
+
+/* Of each class while one set splits them. */
+struct split {
+	uint32_t size;     /* intervals in it */
+	uint32_t inside;   /* of those, how many are in the set */
+	uint32_t moves_to; /* where those go */
+};
+
+/* Split each class of which only a part is in set. */
+static void refine(struct rx_partition *p, struct rx_ranges set, struct split *split)
+{
+	for (size_t i = 0; i < set.count; i++)
+		for (size_t k = find_interval(p, set.at[i].lo); k < p->count && p->lo[k] <= set.at[i].hi; k++)
+			split[p->class_of[k]].inside++;
+	for (size_t i = 0; i < set.count; i++)
+		for (size_t k = find_interval(p, set.at[i].lo); k < p->count && p->lo[k] <= set.at[i].hi;
+			k++) {
+			struct split *from = &split[p->class_of[k]];
+			if (from->inside == from->size)
+				continue;
+			if (from->moves_to == 0)
+				from->moves_to = p->classes++;
+			p->class_of[k] = from->moves_to;
+			split[from->moves_to].size++;
+		}
+	for (uint32_t i = 0; i < p->classes; i++) {
+		if (split[i].moves_to != 0)
+			split[i].size -= split[i].inside;
+		split[i].inside = split[i].moves_to = 0;
+	}
+}
+
+static void make_partition(struct rx_partition *p, const struct rx_sets *sets)
+{
+	cut_intervals(p, sets);
+	p->class_of = mem_array(p->count, sizeof(p->class_of[0]));
+	p->classes = 1;
+	struct split *split = mem_array(p->count + 1, sizeof(*split));
+	split[0].size = (uint32_t)p->count;
+	for (size_t i = 0; i < sets->count; i++)
+		refine(p, sets->at[i], split);
+	free(split);
+
+	p->sample = mem_array(p->classes, sizeof(p->sample[0]));
+	for (size_t i = p->count; i > 0; i--)
+		p->sample[p->class_of[i - 1]] = p->lo[i - 1];
+	for (uint32_t c = 0; c < 128; c++)
+		p->ascii[c] = rx_partition_find(p, c);
+}
+
+static const struct rx_range newline_ranges[] = {{'\n', '\n'}};
+static const struct rx_range word_ranges[] = {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
+static const struct rx_ranges newline = {newline_ranges, 1};
+static const struct rx_ranges word = {word_ranges, 4};
+
+/* Assertions tell characters apart too. */
+static void intern_kinds(struct rx_set *set, unsigned asserts)
+{
+	bool is_new;
+
+	if ((asserts & (RX_BEGIN_LINE | RX_END_LINE)) != 0)
+		rx_sets_intern(&set->sets, newline, &is_new);
+	if ((asserts & (RX_WORD_EDGE | RX_NO_WORD_EDGE)) != 0)
+		rx_sets_intern(&set->sets, word, &is_new);
+}
+
+static void find_kinds(struct rx_set *set, unsigned asserts)
+{
+	set->kind = mem_array(set->part.classes, sizeof(set->kind[0]));
+	for (uint32_t i = 0; i < set->part.classes; i++) {
+		uint32_t c = set->part.sample[i];
+		if ((asserts & (RX_BEGIN_LINE | RX_END_LINE)) != 0 && rx_ranges_have(newline, c))
+			set->kind[i] = RX_NEWLINE;
+		if ((asserts & (RX_WORD_EDGE | RX_NO_WORD_EDGE)) != 0 && rx_ranges_have(word, c))
+			set->kind[i] = RX_WORD;
+	}
+}
+
+static void add_member(struct rx_set *set, const struct rx *r, uint32_t member)
+{
+	uint32_t base = set->base[member];
+	bool is_new;
+
+	set->start[member] = base + r->start;
+	for (size_t i = 0; i < r->count; i++) {
+		struct rx_inst in = r->prog[i];
+		in.next += base;
+		if (in.op == RX_CHAR)
+			in.arg = rx_sets_intern(&set->sets, r->sets.at[in.arg], &is_new);
+		else if (in.op == RX_SPLIT)
+			in.arg += base;
+		else if (in.op == RX_MATCH)
+			in.arg = member;
+		set->prog[base + i] = in;
+	}
+}
+
+struct rx_set *rx_set_new(const struct rx *const *members, size_t count)
+{
+	struct rx_set *set = mem_alloc(sizeof(*set));
+	unsigned asserts = 0;
+
+	set->members = count;
+	set->base = mem_array(count + 1, sizeof(set->base[0]));
+	set->start = mem_array(count + 1, sizeof(set->start[0]));
+	for (size_t i = 0; i < count; i++) {
+		set->base[i + 1] = set->base[i] + (uint32_t)members[i]->count;
+		asserts |= members[i]->asserts;
+	}
+	set->prog = mem_array((size_t)set->base[count] + 1, sizeof(set->prog[0]));
+	for (size_t i = 0; i < count; i++)
+		add_member(set, members[i], (uint32_t)i);
+	intern_kinds(set, asserts);
+	make_partition(&set->part, &set->sets);
+	find_kinds(set, asserts);
+	rx_set_find_free(set);
+	return set;
+}
+
+void rx_set_free(struct rx_set *set)
+{
+	if (set == NULL)
+		return;
+	free(set->base);
+	free(set->start);
+	free(set->prog);
+	free(set->kind);
+	free(set->part.lo);
+	free(set->part.class_of);
+	free(set->part.sample);
+	rx_sets_free(&set->sets);
+	free(set);
+}
