@@ -1,0 +1,59 @@
+/* Open addressing with linear probing, at most half full. */
+#include <stdlib.h>
+
+#include "common/base/map.h"
+#include "common/base/mem.h"
+
+#define MAP_FIRST 16 /* slots */
+
+/* FNV-1a. */
+static uint64_t map_hash(struct span key)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < key.len; i++)
+		h = (h ^ (unsigned char)key.p[i]) * UINT64_C(0x100000001b3);
+	return h ^ h >> 32;
+}
+
+/* The slot of the key, or the free one where it would go. */
+static struct map_slot *map_slot(const struct map *m, struct span key)
+{
+	size_t i = (size_t)map_hash(key) & (m->cap - 1);
+
+	while (m->slots[i].value != NULL && !span_eq(m->slots[i].key, key))
+		i = (i + 1) & (m->cap - 1);
+	return &m->slots[i];
+}
+
+void *map_get(const struct map *m, struct span key)
+{
+	return m->count > 0 ? map_slot(m, key)->value : NULL;
+}
+
+static void map_grow(struct map *m)
+{
+	struct map bigger = {.cap = m->cap > 0 ? 2 * m->cap : MAP_FIRST, .count = m->count};
+
+	bigger.slots = mem_array(bigger.cap, sizeof(*bigger.slots));
+	for (size_t i = 0; i < m->cap; i++)
+		if (m->slots[i].value != NULL)
+			*map_slot(&bigger, m->slots[i].key) = m->slots[i];
+	free(m->slots);
+	*m = bigger;
+}
+
+void map_put(struct map *m, struct span key, void *value)
+{
+	if (2 * (m->count + 1) > m->cap)
+		map_grow(m);
+	struct map_slot *slot = map_slot(m, key);
+	m->count += slot->value == NULL;
+	*slot = (struct map_slot){key, value};
+}
+
+void map_free(struct map *m)
+{
+	free(m->slots);
+	*m = (struct map){0};
+}
