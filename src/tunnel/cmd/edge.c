@@ -1,11 +1,11 @@
 /* tunnel edge: options, ready message, signals. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/duration.h"
 #include "common/base/out.h"
 #include "tunnel/cmd/cmd.h"
+#include "tunnel/cmd/process.h"
 #include "tunnel/edge/edge.h"
 
 #define GRACE_MAX (600 * DURATION_S)
@@ -132,15 +132,11 @@ static int edge_run(const struct edge_conf *conf, const struct log *log, struct 
 		return -1;
 	p.edge = edge_start(p.worker, conf, err);
 	if (p.edge != NULL) {
-		struct loop_signal *term = loop_on_signal(p.worker->loop, SIGTERM, edge_on_stop, &p);
-		struct loop_signal *intr = loop_on_signal(p.worker->loop, SIGINT, edge_on_stop, &p);
 		rc = edge_announce(p.edge);
 		if (rc < 0)
 			err_sys(err, "stdout");
 		else
-			loop_run(p.worker->loop);
-		loop_signal_free(term);
-		loop_signal_free(intr);
+			process_run(p.worker, edge_on_stop, &p);
 	}
 	edge_free(p.edge);
 	worker_free(p.worker);

@@ -244,9 +244,7 @@ static void fill_client(struct run_conf *c)
 		.ca_file = f->cacert,
 		.server_name = "h2.cftunnel.com",
 		.metrics = f->metrics,
-		.pid_file = f->pid_file,
-		.grace_ms = (uint64_t)(f->grace_ns / DURATION_MS),
-		.json = f->json};
+		.grace_ms = (uint64_t)(f->grace_ns / DURATION_MS)};
 }
 
 /* Options before "run" and after it go to the same place; then the environment. */
