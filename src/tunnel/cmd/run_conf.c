@@ -8,7 +8,6 @@
 
 #define T(member) OPT_TEXT(struct run_flags, member)
 #define B(member) OPT_BOOL(struct run_flags, member)
-#define D(member) OPT_TIME(struct run_flags, member, INT64_MIN, INT64_MAX)
 
 static const struct opt run_options[] = {
 	{0, "config", "FILE",
@@ -45,27 +44,7 @@ static const struct opt run_options[] = {
 	{0, "autoupdate-freq", "DURATION", "accepted likewise", T(autoupdate_freq), NULL},
 	{'j', "json", NULL, "a record on stdout for each registration and loss", B(json), NULL},
 	/* One service in place of ingress rules. */
-	{0, "url", "URL", "the service, when no ingress rules are configured (default http://localhost:8080)",
-		T(url), "TUNNEL_URL"},
-	{0, "unix-socket", "PATH", "the service behind a unix socket", T(unix_socket), "TUNNEL_UNIX_SOCKET"},
-	{0, "hello-world", NULL, "a built-in test page", B(hello_world), "TUNNEL_HELLO_WORLD"},
-	{0, "http-host-header", "HOST", "originRequest httpHostHeader", T(http_host_header),
-		"TUNNEL_HTTP_HOST_HEADER"},
-	{0, "origin-server-name", "HOST", "originRequest originServerName", T(origin_server_name),
-		"TUNNEL_ORIGIN_SERVER_NAME"},
-	{0, "origin-ca-pool", "FILE", "originRequest caPool", T(origin_ca_pool), "TUNNEL_ORIGIN_CA_POOL"},
-	{0, "no-tls-verify", NULL, "originRequest noTLSVerify", B(no_tls_verify), "NO_TLS_VERIFY"},
-	{0, "no-chunked-encoding", NULL, "originRequest disableChunkedEncoding", B(no_chunked),
-		"TUNNEL_NO_CHUNKED_ENCODING"},
-	{0, "http2-origin", NULL, "originRequest http2Origin", B(http2_origin), "TUNNEL_ORIGIN_ENABLE_HTTP2"},
-	{0, "proxy-connect-timeout", "DURATION", "originRequest connectTimeout", D(connect_timeout_ns), NULL},
-	{0, "proxy-tls-timeout", "DURATION", "originRequest tlsTimeout", D(tls_timeout_ns), NULL},
-	{0, "proxy-tcp-keepalive", "DURATION", "originRequest tcpKeepAlive", D(tcp_keepalive_ns), NULL},
-	{0, "proxy-keepalive-timeout", "DURATION", "originRequest keepAliveTimeout", D(keepalive_timeout_ns),
-		NULL},
-	{0, "proxy-keepalive-connections", "N", "originRequest keepAliveConnections",
-		OPT_NUMBER(struct run_flags, keepalive_connections, 0, 100000), NULL},
-	{0, "proxy-no-happy-eyeballs", NULL, "originRequest noHappyEyeballs", B(no_happy_eyeballs), NULL},
+	SERVICE_FLAG_ROWS(struct run_flags),
 	/* Known, and not offered: refused by name. */
 	{0, "region", "NAME", "", OPT_REFUSE, "TUNNEL_REGION"},
 	{0, "edge-ip-version", "V", "", OPT_REFUSE, "TUNNEL_EDGE_IP_VERSION"},
@@ -166,57 +145,6 @@ static int check_edges(const struct run_flags *f, struct err *err)
 	return 0;
 }
 
-/* --- The one service of the flags --- */
-
-static void set_text(char **member, const char *value)
-{
-	if (value == NULL)
-		return;
-	free(*member);
-	*member = strdup(value);
-}
-
-static void apply_origin_flags(
-	const struct run_flags *f, const struct opt_seen *seen, struct ingress_options *o)
-{
-	set_text(&o->http_host_header, f->http_host_header);
-	set_text(&o->origin_server_name, f->origin_server_name);
-	set_text(&o->ca_pool, f->origin_ca_pool);
-	o->no_tls_verify = f->no_tls_verify;
-	o->disable_chunked_encoding = f->no_chunked;
-	o->http2_origin = f->http2_origin;
-	o->no_happy_eyeballs = f->no_happy_eyeballs;
-	if (opt_was_set(run_options, seen, "proxy-connect-timeout"))
-		o->connect_timeout_ns = f->connect_timeout_ns;
-	if (opt_was_set(run_options, seen, "proxy-tls-timeout"))
-		o->tls_timeout_ns = f->tls_timeout_ns;
-	if (opt_was_set(run_options, seen, "proxy-tcp-keepalive"))
-		o->tcp_keep_alive_ns = f->tcp_keepalive_ns;
-	if (opt_was_set(run_options, seen, "proxy-keepalive-timeout"))
-		o->keep_alive_timeout_ns = f->keepalive_timeout_ns;
-	if (opt_was_set(run_options, seen, "proxy-keepalive-connections"))
-		o->keep_alive_connections = f->keepalive_connections;
-}
-
-static int make_single(struct run_conf *c, const struct opt_seen *seen, struct err *err)
-{
-	const struct run_flags *f = &c->flags;
-	struct buf service = {0};
-
-	if (f->hello_world)
-		buf_add_str(&service, "hello_world");
-	else if (f->unix_socket != NULL)
-		buf_addf(&service, "unix:%s", f->unix_socket);
-	else
-		buf_add_str(&service, f->url != NULL ? f->url : "http://localhost:8080");
-	c->ingress = ingress_single(buf_span(&service), err);
-	buf_free(&service);
-	if (c->ingress == NULL)
-		return err_wrap(err, "--url");
-	apply_origin_flags(f, seen, ingress_single_options(c->ingress));
-	return 0;
-}
-
 /* --- All together --- */
 
 static int check_flags(struct run_conf *c, struct err *err)
@@ -288,7 +216,8 @@ int run_conf_read(struct run_conf *c, int argc, char **argv, struct err *err)
 		return EXIT_USAGE;
 	if (read_cred(c, err) < 0)
 		return EXIT_CANNOT;
-	if (make_single(c, &seen, err) < 0)
+	c->ingress = service_flags_ingress(&c->flags.service, run_options, &seen, err);
+	if (c->ingress == NULL)
 		return EXIT_USAGE;
 	fill_client(c);
 	return EXIT_OK;

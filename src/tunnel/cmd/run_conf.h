@@ -3,6 +3,7 @@
 #define CMD_RUN_CONF_H
 
 #include "tunnel/client.h"
+#include "tunnel/cmd/service_flags.h"
 
 #define RUN_CONF_DONE (-1) /* --help or --version was answered */
 
@@ -10,13 +11,10 @@
 struct run_flags {
 	const char *config, *credentials_file, *credentials_contents, *token, *token_file, *cacert, *metrics,
 		*protocol;
-	const char *log_level, *url, *unix_socket, *pid_file, *name;
-	const char *http_host_header, *origin_server_name, *origin_ca_pool;
-	struct opt_list edges, features;
-	int64_t ha_connections, retries, grace_ns, rpc_timeout_ns;
-	int64_t connect_timeout_ns, tls_timeout_ns, tcp_keepalive_ns, keepalive_timeout_ns,
-		keepalive_connections;
-	bool hello_world, no_tls_verify, no_chunked, http2_origin, no_happy_eyeballs;
+	const char *log_level, *pid_file, *name;
+	struct opt_list edges;
+	int64_t ha_connections, retries, grace_ns;
+	struct service_flags service; /* when there are no ingress rules */
 	bool no_autoupdate, json;
 	const char *autoupdate_freq;
 };
