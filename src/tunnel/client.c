@@ -118,7 +118,8 @@ static struct admin *client_listen(struct client *c, struct err *err)
 static int client_open(struct client *c, struct err *err)
 {
 	const struct client_conf *conf = c->conf;
-	struct tls_client_settings settings = {.ca_file = conf->ca_file, .groups = "P-256:X25519"};
+	struct tls_client_settings settings = {
+		.ca_file = conf->ca_file, .ca_pem = conf->ca_pem, .groups = "P-256:X25519"};
 
 	c->tls = tls_client_context(&settings, err);
 	if (c->tls == NULL)

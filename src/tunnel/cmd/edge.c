@@ -4,6 +4,7 @@
 
 #include "common/base/duration.h"
 #include "common/base/out.h"
+#include "tunnel/cmd/announce.h"
 #include "tunnel/cmd/cmd.h"
 #include "tunnel/cmd/process.h"
 #include "tunnel/edge/edge.h"
@@ -78,11 +79,6 @@ static int edge_check(const struct edge_conf *conf, struct err *err)
 
 /* --- Ready message --- */
 
-static void add_address(void *arg, const char *role, const char *address)
-{
-	json_array_append_new(arg, json_pack("{s:s, s:s}", "role", role, "address", address));
-}
-
 static void print_address(void *arg, const char *role, const char *address)
 {
 	(void)arg;
@@ -95,11 +91,7 @@ static int edge_announce(const struct edge *e)
 		edge_each_address(e, print_address, NULL);
 		return 0;
 	}
-	json_t *record = out_record("event", "tunnel"), *listen = json_array();
-	json_object_set_new(record, "event", json_string("ready"));
-	edge_each_address(e, add_address, listen);
-	json_object_set_new(record, "listen", listen);
-	return out_line(stdout, record);
+	return out_line(stdout, announce_record(e));
 }
 
 /* --- Life --- */

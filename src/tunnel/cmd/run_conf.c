@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "common/base/duration.h"
+#include "common/base/mem.h"
 #include "common/proto/url.h"
 #include "tunnel/cmd/cmd.h"
 #include "tunnel/cmd/run_conf.h"
@@ -96,12 +97,6 @@ static const struct opt run_options[] = {
 	{0},
 };
 
-static const struct opt_program tunnel_program = {.name = "tunnel",
-	.usage = "[OPTIONS] run [OPTIONS] [TUNNEL]",
-	.summary = "The connector: dials out to an edge and serves its requests from services here.",
-	.options = run_options,
-	.first_only = true};
-
 static const struct opt_program run_program = {.name = "tunnel run",
 	.usage = "[OPTIONS] [TUNNEL]",
 	.summary = "The connector: dials out to an edge and serves its requests from services here.",
@@ -175,28 +170,50 @@ static void fill_client(struct run_conf *c)
 		.grace_ms = (uint64_t)(f->grace_ns / DURATION_MS)};
 }
 
-/* Options before "run" and after it go to the same place; then the environment. */
 static enum opt_result parse_flags(
-	struct run_conf *c, struct opt_seen *seen, int *argc, char ***argv, struct err *err)
+	struct run_conf *c, struct opt_seen *seen, int argc, char **argv, struct err *err)
 {
-	enum opt_result result = opt_parse(&tunnel_program, &c->flags, seen, argc, argv, err);
+	enum opt_result result = opt_parse(&run_program, &c->flags, seen, &argc, &argv, err);
 
 	if (result != OPT_RUN)
 		return result;
-	if (*argc > 0 && strcmp((*argv)[0], "run") == 0) {
-		(*argc)--;
-		(*argv)++;
-		result = opt_parse(&run_program, &c->flags, seen, argc, argv, err);
-		if (result != OPT_RUN)
-			return result;
-	}
-	if (*argc > 1) {
-		err_set(err, "one tunnel can be run, %d are named", *argc);
+	if (argc > 1) {
+		err_set(err, "one tunnel can be run, %d are named", argc);
 		return OPT_BAD;
 	}
-	if (*argc == 1)
-		c->flags.name = (*argv)[0];
+	if (argc == 1)
+		c->flags.name = argv[0];
 	return opt_environment(&run_program, &c->flags, seen, err);
+}
+
+enum opt_result run_conf_scan(
+	const char *commands, int argc, char **argv, struct run_conf_scan *out, struct err *err)
+{
+	const struct opt_program program = {.name = "tunnel",
+		.usage = "[OPTIONS] COMMAND [OPTIONS]",
+		.summary = "A tunnel that is dialed from the inside: services without open ports, on the "
+			   "operator's own edge.",
+		.more = commands,
+		.options = run_options,
+		.first_only = true};
+	struct run_flags flags = {0};
+	struct opt_seen seen = {0};
+	char **args = mem_array((size_t)argc + 1, sizeof(*args)), **rest = args;
+	int left = argc;
+
+	memcpy(args, argv, (size_t)argc * sizeof(*args));
+	enum opt_result result = opt_parse(&program, &flags, &seen, &left, &rest, err);
+	if (result == OPT_RUN && left == 0)
+		result = opt_environment(&program, &flags, &seen, err);
+	const struct service_flags *s = &flags.service;
+	bool has_service = s->url != NULL || s->unix_socket != NULL || s->hello_world;
+	bool has_tunnel = flags.edges.count > 0 || flags.name != NULL || flags.config != NULL ||
+			  flags.token != NULL || flags.token_file != NULL || flags.credentials_file != NULL ||
+			  flags.credentials_contents != NULL;
+	*out = (struct run_conf_scan){.command = argc - left, .is_quick = has_service && !has_tunnel};
+	opt_free(run_options, &flags);
+	free(args);
+	return result;
 }
 
 int run_conf_read(struct run_conf *c, int argc, char **argv, struct err *err)
@@ -207,7 +224,7 @@ int run_conf_read(struct run_conf *c, int argc, char **argv, struct err *err)
 				       .grace_ns = 30 * DURATION_S,
 				       .log_level = "info",
 				       .protocol = "auto"}};
-	switch (parse_flags(c, &seen, &argc, &argv, err)) {
+	switch (parse_flags(c, &seen, argc, argv, err)) {
 	case OPT_DONE: return RUN_CONF_DONE;
 	case OPT_BAD: return EXIT_USAGE;
 	case OPT_RUN: break;

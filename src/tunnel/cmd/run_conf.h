@@ -27,8 +27,19 @@ struct run_conf {
 	enum log_level level;
 };
 
-/* Read everything. 0, RUN_CONF_DONE, or an exit status with err. argv is what follows "tunnel": options, "run", options,
- * NAME. run_conf_free in every case. */
+/* What the command line says before any subcommand is known. */
+struct run_conf_scan {
+	int command;   /* index of its name, the first operand; argc when there is none */
+	bool is_quick; /* without one: a service is given, and neither edge nor tunnel */
+};
+
+/* Read options up to the first operand; argv stays as it is. commands is the text that --help shows. OPT_DONE when
+ * --help or --version was answered. */
+enum opt_result run_conf_scan(
+	const char *commands, int argc, char **argv, struct run_conf_scan *out, struct err *err);
+
+/* Read everything. 0, RUN_CONF_DONE, or an exit status with err. argv is options and at most one tunnel's name.
+ * run_conf_free in every case. */
 int run_conf_read(struct run_conf *c, int argc, char **argv, struct err *err);
 void run_conf_free(struct run_conf *c);
 

@@ -60,7 +60,8 @@ static struct ingress *make_ingress(const struct service_flags *f, struct span s
 	struct ingress *in = ingress_single(service, err);
 
 	if (in != NULL && !is_carried_out(ingress_rule(in, 0)->service.kind)) {
-		err_set(err, "%.*s: only http, https, ws and wss are supported yet", (int)service.len, service.p);
+		err_set(err, "%.*s: only http, https, ws and wss are supported yet", (int)service.len,
+			service.p);
 		ingress_free(in);
 		in = NULL;
 	}
