@@ -27,6 +27,7 @@ static const struct role roles[] = {
 	{"run", cmd_run, "the connector: dial out to an edge, serve its requests from services here"},
 	{"edge", cmd_edge, "the public side: take visitors in, send their requests through tunnels"},
 	{"quick", cmd_quick, "both at once on this machine, to try it: prints a URL to open"},
+	{"ready", cmd_ready, "ask a running connector whether it is connected; exit status 0 or 1"},
 	{"help", cmd_help, "this text, or that of COMMAND"},
 	{"version", cmd_version, "print the version"},
 };

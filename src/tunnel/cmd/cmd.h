@@ -14,5 +14,6 @@ enum {
 int cmd_run(int argc, char **argv);
 int cmd_edge(int argc, char **argv);
 int cmd_quick(int argc, char **argv);
+int cmd_ready(int argc, char **argv);
 
 #endif
