@@ -27,8 +27,10 @@ static void client_on_request(
 	void *arg, struct exchange *x, const struct exchange_head *head, bool end, unsigned index)
 {
 	struct client *c = arg;
+	const struct pool_slot_state *slot = &pool_state(c->pool)->slot[index];
+	struct origin_via via = {index, slot->edge, slot->location};
 
-	origin_request(c->origin, x, head, end, index);
+	origin_request(c->origin, x, head, end, &via);
 }
 
 static void client_on_registered(void *arg, unsigned index, const char *edge, struct span location)
