@@ -1,11 +1,8 @@
 /* The connector: events of the pool go to the origin side, states of both to operators. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "common/base/fsx.h"
 #include "common/base/mem.h"
-#include "common/base/out.h"
 #include "tunnel/client.h"
 #include "tunnel/client_metrics.h"
 #include "tunnel/ops/admin.h"
@@ -13,7 +10,7 @@
 struct client {
 	struct worker *worker;
 	const struct client_conf *conf;
-	void (*over)(void *arg, const char *why);
+	const struct client_events *events;
 	void *arg;
 	struct pool_conf pool_conf;
 	struct pool *pool;
@@ -21,41 +18,8 @@ struct client {
 	struct admin *admin;
 	struct tls_context *tls;
 	bool stopping;
-	bool wrote_pid;
 	char connector_id[UUID_TEXT_LEN + 1];
 };
-
-/* --- Records --- */
-
-static void client_record(struct client *c, const char *event, unsigned index, const char *edge,
-	const char *location, const char *why)
-{
-	if (!c->conf->json)
-		return;
-	json_t *record = out_record("connection", "tunnel");
-	json_object_set_new(record, "event", json_string(event));
-	json_object_set_new(record, "index", json_integer(index));
-	json_object_set_new(record, "edge", json_string(edge));
-	if (location != NULL)
-		json_object_set_new(record, "location", json_string(location));
-	if (why != NULL)
-		json_object_set_new(record, "reason", json_string(why));
-	/* Whoever reads the records may have gone: that is no reason to stop serving. */
-	out_line(stdout, record);
-}
-
-static void client_write_pid(struct client *c)
-{
-	char text[24];
-	struct err err;
-
-	if (c->conf->pid_file == NULL || c->wrote_pid)
-		return;
-	c->wrote_pid = true;
-	int len = snprintf(text, sizeof(text), "%d", (int)getpid());
-	if (fsx_write(c->conf->pid_file, span_of(text, (size_t)len), 0644, &err) < 0)
-		log_line(c->worker->log, LOG_ERROR, "pid file not written", "error=\"%s\"", err.text);
-}
 
 /* --- The pool's events --- */
 
@@ -63,8 +27,10 @@ static void client_on_request(
 	void *arg, struct exchange *x, const struct exchange_head *head, bool end, unsigned index)
 {
 	struct client *c = arg;
+	const struct pool_slot_state *slot = &pool_state(c->pool)->slot[index];
+	struct origin_via via = {index, slot->edge, slot->location};
 
-	origin_request(c->origin, x, head, end, index);
+	origin_request(c->origin, x, head, end, &via);
 }
 
 static void client_on_registered(void *arg, unsigned index, const char *edge, struct span location)
@@ -74,8 +40,7 @@ static void client_on_registered(void *arg, unsigned index, const char *edge, st
 
 	log_line(c->worker->log, LOG_INFO, "registered tunnel connection", "index=%u edge=%s location=%s",
 		index, edge, place);
-	client_record(c, "registered", index, edge, place, NULL);
-	client_write_pid(c);
+	c->events->registered(c->arg, index, edge, place);
 	free(place);
 }
 
@@ -85,21 +50,21 @@ static void client_on_lost(void *arg, unsigned index, const char *edge, const ch
 
 	log_line(c->worker->log, c->stopping ? LOG_INFO : LOG_WARN, "tunnel connection ended",
 		"index=%u edge=%s reason=\"%s\"", index, edge, why);
-	client_record(c, c->stopping ? "unregistered" : "lost", index, edge, NULL, why);
+	c->events->lost(c->arg, index, edge, pool_state(c->pool)->slot[index].location, why);
 }
 
 static void client_on_refused(void *arg, const char *why)
 {
 	struct client *c = arg;
 
-	c->over(c->arg, why);
+	c->events->over(c->arg, why);
 }
 
 static void client_on_stopped(void *arg)
 {
 	struct client *c = arg;
 
-	c->over(c->arg, NULL);
+	c->events->over(c->arg, NULL);
 }
 
 static const struct pool_events client_pool_events = {
@@ -126,7 +91,8 @@ static void client_on_admin(void *arg, struct span path, struct admin_answer *an
 		client_metrics_print(state, origin_metrics(c->origin), &answer->body);
 	} else if (span_eq(path, SPAN("/quicktunnel"))) {
 		answer->status = 200;
-		buf_add_str(&answer->body, "{\"hostname\":\"\"}");
+		buf_addf(&answer->body, "{\"hostname\":\"%s\"}",
+			c->conf->hostname != NULL ? c->conf->hostname : "");
 	}
 }
 
@@ -154,7 +120,8 @@ static struct admin *client_listen(struct client *c, struct err *err)
 static int client_open(struct client *c, struct err *err)
 {
 	const struct client_conf *conf = c->conf;
-	struct tls_client_settings settings = {.ca_file = conf->ca_file, .groups = "P-256:X25519"};
+	struct tls_client_settings settings = {
+		.ca_file = conf->ca_file, .ca_pem = conf->ca_pem, .groups = "P-256:X25519"};
 
 	c->tls = tls_client_context(&settings, err);
 	if (c->tls == NULL)
@@ -175,13 +142,13 @@ static int client_open(struct client *c, struct err *err)
 }
 
 struct client *client_start(struct worker *w, const struct client_conf *conf,
-	void (*over)(void *arg, const char *why), void *arg, struct err *err)
+	const struct client_events *events, void *arg, struct err *err)
 {
 	struct client *c = mem_alloc(sizeof(*c));
 
 	c->worker = w;
 	c->conf = conf;
-	c->over = over;
+	c->events = events;
 	c->arg = arg;
 	if (client_open(c, err) < 0) {
 		client_free(c);

@@ -15,18 +15,26 @@ struct client_conf {
 	const struct opt_list *edges;
 	size_t connections;
 	const char *ca_file;     /* trusted in place of the system's; NULL for those */
+	struct span ca_pem;      /* text of one certificate, in place of both; empty for none */
 	const char *server_name; /* of the edge's certificate */
 	const char *metrics;     /* ADDRESS:PORT; NULL for the default ones */
-	const char *pid_file;    /* written after the first registration; NULL for none */
+	const char *hostname;    /* what /quicktunnel tells; NULL unless this is a quick tunnel */
 	uint64_t grace_ms;
-	bool json; /* a record on stdout for each registration and loss */
+};
+
+/* What whoever started it is told. */
+struct client_events {
+	/* A connection has entered the rotation, or left it: its index, the edge's address and place. */
+	void (*registered)(void *arg, unsigned index, const char *edge, const char *location);
+	void (*lost)(void *arg, unsigned index, const char *edge, const char *location, const char *why);
+	/* The last event: all has ended after client_stop, or the edge refused for good (why not NULL). */
+	void (*over)(void *arg, const char *why);
 };
 
 struct client; /* opaque */
 
-/* over: called once, when all has ended after client_stop, or when the edge refused for good (why not NULL). */
 struct client *client_start(struct worker *w, const struct client_conf *conf,
-	void (*over)(void *arg, const char *why), void *arg, struct err *err);
+	const struct client_events *events, void *arg, struct err *err);
 /* Drain; at once on the second call. */
 void client_stop(struct client *c);
 /* Where the listener for operators is. */

@@ -220,8 +220,6 @@ static void the_environment_comes_behind_the_command_line(void)
 	setenv("OPT_TEST_NAME", "env", 1);
 	setenv("OPT_TEST_EDGE", "a:1,b:2", 1);
 	CHECK(parse("", false, &c, &n, words) == OPT_RUN && strcmp(c.name, "env") == 0 && c.edges.count == 2);
-	free((void *)(uintptr_t)c.name);
-	free((void *)(uintptr_t)c.edges.items[0]);
 	opt_free(options, &c);
 	CHECK(parse("--name x --edge c:3", false, &c, &n, words) == OPT_RUN && strcmp(c.name, "x") == 0 &&
 		c.edges.count == 1);

@@ -113,14 +113,22 @@ static void opt_print_row(const struct opt *row)
 	putchar('\n');
 }
 
-static void opt_help(const struct opt_program *program)
+static void opt_print_rows(const struct opt *options)
 {
-	printf("usage: %s %s\n\n%s\n\noptions:\n", program->name, program->usage, program->summary);
-	for (const struct opt *row = program->options; row->name != NULL; row++)
+	for (const struct opt *row = options; row->name != NULL; row++)
 		if (row->help != NULL && row->kind != OPT_KIND_REFUSE)
 			opt_print_row(row);
 	printf("      --help                       print this text\n"
 	       "      --version                    print the version\n");
+}
+
+static void opt_help(const struct opt_program *program)
+{
+	printf("usage: %s %s\n\n%s\n", program->name, program->usage, program->summary);
+	if (!program->first_only) {
+		printf("\noptions:\n");
+		opt_print_rows(program->options);
+	}
 	if (program->more != NULL)
 		printf("\n%s", program->more);
 }
@@ -229,22 +237,18 @@ enum opt_result opt_parse(const struct opt_program *program, void *conf, struct 
 	return OPT_RUN;
 }
 
-static enum opt_result opt_environment_row(
-	const struct opt *row, void *conf, const char *value, struct err *err)
+static void opt_split(struct opt_list *list, const char *value)
 {
-	char *copy = mem_strdup(value);
-
-	if (row->kind != OPT_KIND_LIST)
-		return opt_set(row, conf, copy, row->env, err);
-	for (char *item = copy; item != NULL;) {
+	free(list->split);
+	list->split = mem_strdup(value);
+	for (char *item = list->split; item != NULL;) {
 		char *comma = strchr(item, ',');
 		if (comma != NULL)
 			*comma++ = '\0';
 		if (*item != '\0')
-			opt_list_add(opt_member(conf, row), item);
+			opt_list_add(list, item);
 		item = comma;
 	}
-	return OPT_RUN;
 }
 
 enum opt_result opt_environment(
@@ -258,9 +262,10 @@ enum opt_result opt_environment(
 		if (seen->row[i] || value == NULL || *value == '\0')
 			continue;
 		seen->row[i] = true;
-		enum opt_result result = opt_environment_row(row, conf, value, err);
-		if (result != OPT_RUN)
-			return result;
+		if (row->kind == OPT_KIND_LIST)
+			opt_split(opt_member(conf, row), value);
+		else if (opt_set(row, conf, value, row->env, err) != OPT_RUN)
+			return OPT_BAD;
 	}
 	return OPT_RUN;
 }
@@ -272,6 +277,7 @@ void opt_free(const struct opt *options, void *conf)
 			continue;
 		struct opt_list *list = opt_member(conf, row);
 		free(list->items);
+		free(list->split);
 		*list = (struct opt_list){0};
 	}
 }

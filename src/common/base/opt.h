@@ -8,11 +8,12 @@
 
 #include "common/base/err.h"
 
-/* Values of a repeatable option, in the order given. The array is owned, the strings are borrowed from argv or the
- * environment's copy (owned by the parser's caller for the life of the process). */
+/* Values of a repeatable option, in the order given. The array is owned, the strings are borrowed from argv or from
+ * `split`. */
 struct opt_list {
 	const char **items;
 	size_t count;
+	char *split; /* a variable of the environment, cut at its commas; owned */
 };
 
 enum opt_kind {
@@ -52,7 +53,7 @@ struct opt_program {
 	const char *summary; /* one line */
 	const char *more;    /* text after the options, NULL for none */
 	const struct opt *options;
-	bool first_only; /* stop at the first operand, which names a subcommand */
+	bool first_only; /* stop at the first operand, which names a subcommand; --help shows no options then */
 };
 
 /* Which rows were set, so that a configuration file comes behind them. Zeroed by the caller. */

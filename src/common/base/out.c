@@ -9,7 +9,7 @@ json_t *out_record(const char *kind, const char *tool)
 
 int out_line(FILE *to, json_t *record)
 {
-	int rc = json_dumpf(record, to, JSON_COMPACT);
+	int rc = json_dumpf(record, to, JSON_COMPACT | JSON_REAL_PRECISION(15));
 
 	json_decref(record);
 	if (rc < 0 || putc('\n', to) == EOF || fflush(to) == EOF)

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
@@ -43,8 +44,37 @@ static SSL_CTX *tls_new_ctx(const SSL_METHOD *method, const char *groups, struct
 	return ctx;
 }
 
+static X509 *tls_pem_cert(struct span pem)
+{
+	BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.len);
+	X509 *cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+
+	BIO_free(bio);
+	return cert;
+}
+
+static EVP_PKEY *tls_pem_key(struct span pem)
+{
+	BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.len);
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+
+	BIO_free(bio);
+	return key;
+}
+
+static int tls_trust_pem(SSL_CTX *ctx, struct span pem, struct err *err)
+{
+	X509 *cert = tls_pem_cert(pem);
+	bool ok = cert != NULL && X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), cert) == 1;
+
+	X509_free(cert);
+	return ok ? 0 : err_ssl(err, "certificate to trust");
+}
+
 static int tls_load_trust(SSL_CTX *ctx, const struct tls_client_settings *settings, struct err *err)
 {
+	if (settings->ca_pem.len > 0)
+		return tls_trust_pem(ctx, settings->ca_pem, err);
 	if (settings->ca_file != NULL && SSL_CTX_load_verify_file(ctx, settings->ca_file) != 1)
 		return err_wrap(err, "%s", settings->ca_file);
 	if (settings->ca_file == NULL && SSL_CTX_set_default_verify_paths(ctx) != 1)
@@ -133,22 +163,45 @@ static int tls_use_files(SSL_CTX *ctx, const char *cert_file, const char *key_fi
 	return 0;
 }
 
-int tls_server_add(struct tls_context *tls, const char *cert_file, const char *key_file, struct err *err)
+static int tls_use_pem(SSL_CTX *ctx, struct span cert_pem, struct span key_pem, struct err *err)
+{
+	X509 *cert = tls_pem_cert(cert_pem);
+	EVP_PKEY *key = tls_pem_key(key_pem);
+	bool ok = cert != NULL && key != NULL && SSL_CTX_use_certificate(ctx, cert) == 1 &&
+		  SSL_CTX_use_PrivateKey(ctx, key) == 1;
+
+	X509_free(cert);
+	EVP_PKEY_free(key);
+	return ok ? 0 : err_ssl(err, "certificate and key");
+}
+
+/* Settings for one more certificate. NULL with err. */
+static SSL_CTX *tls_next_ctx(struct tls_context *tls, struct err *err)
 {
 	if (!tls->has_cert) {
 		tls->has_cert = true;
-		return tls_use_files(tls->ctx, cert_file, key_file, err);
+		return tls->ctx;
 	}
 	SSL_CTX *ctx = tls_new_ctx(TLS_server_method(), tls->groups, err);
 	if (ctx == NULL)
-		return -1;
-	if (tls_use_files(ctx, cert_file, key_file, err) < 0) {
-		SSL_CTX_free(ctx);
-		return -1;
-	}
+		return NULL;
 	tls->more = mem_grow(tls->more, tls->more_count + 1, sizeof(SSL_CTX *));
 	tls->more[tls->more_count++] = ctx;
-	return 0;
+	return ctx;
+}
+
+int tls_server_add(struct tls_context *tls, const char *cert_file, const char *key_file, struct err *err)
+{
+	SSL_CTX *ctx = tls_next_ctx(tls, err);
+
+	return ctx != NULL ? tls_use_files(ctx, cert_file, key_file, err) : -1;
+}
+
+int tls_server_add_pem(struct tls_context *tls, struct span cert, struct span key, struct err *err)
+{
+	SSL_CTX *ctx = tls_next_ctx(tls, err);
+
+	return ctx != NULL ? tls_use_pem(ctx, cert, key, err) : -1;
 }
 
 static int tls_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,

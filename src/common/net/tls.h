@@ -11,9 +11,11 @@ struct tls_context; /* opaque: settings and certificates; one owner, shared by i
 struct tls_client_settings {
 	const char *ca_file;  /* PEM; only these are trusted. NULL: the system's */
 	const char *ca_extra; /* PEM; trusted besides. NULL for none */
-	bool no_verify;       /* trust everybody */
-	const char *groups;   /* key exchange groups, "P-256:X25519"; NULL: the library's */
-	bool alpn_h2;         /* offer h2 and http/1.1; else no ALPN */
+	struct span
+		ca_pem; /* text of one certificate, trusted in place of files and system; empty for none */
+	bool no_verify; /* trust everybody */
+	const char *groups; /* key exchange groups, "P-256:X25519"; NULL: the library's */
+	bool alpn_h2;       /* offer h2 and http/1.1; else no ALPN */
 };
 struct tls_context *tls_client_context(const struct tls_client_settings *settings, struct err *err);
 
@@ -22,6 +24,8 @@ struct tls_context *tls_server_context(const char *groups, struct err *err);
 /* Add a certificate chain and its key from PEM files. The first one is the default; a connection gets the first whose
  * names cover the client's SNI. */
 int tls_server_add(struct tls_context *ctx, const char *cert_file, const char *key_file, struct err *err);
+/* The same for one certificate and its key as PEM text. */
+int tls_server_add_pem(struct tls_context *ctx, struct span cert, struct span key, struct err *err);
 /* Offer and accept only this ALPN list ("\x08http/1.1"); a client without a common protocol is served all the same. */
 void tls_server_alpn(struct tls_context *ctx, struct span protocols);
 void tls_context_free(struct tls_context *ctx);

@@ -10,8 +10,10 @@ enum {
 	EXIT_CANNOT = 3, /* could not do it */
 };
 
-/* argv is what follows the subcommand; of cmd_run, what follows "tunnel". */
-int cmd_edge(int argc, char **argv);
+/* argv is what follows "tunnel", without the subcommand's name. */
 int cmd_run(int argc, char **argv);
+int cmd_edge(int argc, char **argv);
+int cmd_quick(int argc, char **argv);
+int cmd_ready(int argc, char **argv);
 
 #endif

@@ -1,11 +1,12 @@
 /* tunnel edge: options, ready message, signals. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/duration.h"
 #include "common/base/out.h"
+#include "tunnel/cmd/announce.h"
 #include "tunnel/cmd/cmd.h"
+#include "tunnel/cmd/process.h"
 #include "tunnel/edge/edge.h"
 
 #define GRACE_MAX (600 * DURATION_S)
@@ -78,11 +79,6 @@ static int edge_check(const struct edge_conf *conf, struct err *err)
 
 /* --- Ready message --- */
 
-static void add_address(void *arg, const char *role, const char *address)
-{
-	json_array_append_new(arg, json_pack("{s:s, s:s}", "role", role, "address", address));
-}
-
 static void print_address(void *arg, const char *role, const char *address)
 {
 	(void)arg;
@@ -95,11 +91,7 @@ static int edge_announce(const struct edge *e)
 		edge_each_address(e, print_address, NULL);
 		return 0;
 	}
-	json_t *record = out_record("event", "tunnel"), *listen = json_array();
-	json_object_set_new(record, "event", json_string("ready"));
-	edge_each_address(e, add_address, listen);
-	json_object_set_new(record, "listen", listen);
-	return out_line(stdout, record);
+	return out_line(stdout, announce_record(e));
 }
 
 /* --- Life --- */
@@ -132,15 +124,11 @@ static int edge_run(const struct edge_conf *conf, const struct log *log, struct 
 		return -1;
 	p.edge = edge_start(p.worker, conf, err);
 	if (p.edge != NULL) {
-		struct loop_signal *term = loop_on_signal(p.worker->loop, SIGTERM, edge_on_stop, &p);
-		struct loop_signal *intr = loop_on_signal(p.worker->loop, SIGINT, edge_on_stop, &p);
 		rc = edge_announce(p.edge);
 		if (rc < 0)
 			err_sys(err, "stdout");
 		else
-			loop_run(p.worker->loop);
-		loop_signal_free(term);
-		loop_signal_free(intr);
+			process_run(p.worker, edge_on_stop, &p);
 	}
 	edge_free(p.edge);
 	worker_free(p.worker);

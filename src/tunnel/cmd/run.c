@@ -1,21 +1,103 @@
 /* tunnel run: the connector. Flags are cloudflared's. */
-#include <signal.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-#include "common/base/duration.h"
+#include "common/base/fsx.h"
 #include "common/base/mem.h"
 #include "common/base/out.h"
-#include "common/proto/url.h"
 #include "tunnel/client.h"
 #include "tunnel/cmd/cmd.h"
+#include "tunnel/cmd/process.h"
 #include "tunnel/cmd/run_conf.h"
 
 struct run_process {
 	struct worker *worker;
+	const struct run_conf *conf;
 	struct client *client;
+	bool records; /* to be written still */
+	bool wrote_pid;
+	bool stopping;
 	char *refused; /* why the edge refused for good; owned */
 };
+
+static void run_on_stop(void *arg)
+{
+	struct run_process *p = arg;
+
+	p->stopping = true;
+	client_stop(p->client);
+}
+
+/* --- Records --- */
+
+static json_t *run_record_make(const struct run_process *p, const char *event, const char *status,
+	unsigned index, const char *edge, const char *location)
+{
+	char tunnel[UUID_TEXT_LEN + 1];
+	json_t *record = out_record("connection", "tunnel");
+
+	uuid_print(&p->conf->cred.tunnel_id, tunnel);
+	json_object_set_new(record, "target", json_pack("{s:s}", "tunnel", tunnel));
+	json_object_set_new(record, "status", json_string(status));
+	json_object_set_new(record, "event", json_string(event));
+	json_object_set_new(record, "index", json_integer(index));
+	json_object_set_new(record, "edge", json_string(edge));
+	/* What the edge sent may be no UTF-8. */
+	json_t *place = json_string(location);
+	json_object_set_new(record, "location", place != NULL ? place : json_string("\xef\xbf\xbd"));
+	return record;
+}
+
+/* When the reader has gone, so has the reason to run: end quietly. A full disk is none. */
+static void run_record_write(struct run_process *p, json_t *record)
+{
+	if (out_line(stdout, record) == 0)
+		return;
+	p->records = false;
+	if (errno != EPIPE)
+		log_line(p->worker->log, LOG_ERROR, "no more records: stdout failed", "errno=%d", errno);
+	else if (!p->stopping)
+		run_on_stop(p);
+}
+
+/* --- The connector's events --- */
+
+static void run_write_pid(struct run_process *p)
+{
+	const char *path = p->conf->flags.pid_file;
+	char text[24];
+	struct err err;
+
+	if (path == NULL || p->wrote_pid)
+		return;
+	p->wrote_pid = true;
+	int len = snprintf(text, sizeof(text), "%d", (int)getpid());
+	if (fsx_write(path, span_of(text, (size_t)len), 0644, &err) < 0)
+		log_line(p->worker->log, LOG_ERROR, "pid file not written", "error=\"%s\"", err.text);
+}
+
+static void run_on_registered(void *arg, unsigned index, const char *edge, const char *location)
+{
+	struct run_process *p = arg;
+
+	run_write_pid(p);
+	if (p->records)
+		run_record_write(p, run_record_make(p, "registered", "ok", index, edge, location));
+}
+
+static void run_on_lost(void *arg, unsigned index, const char *edge, const char *location, const char *why)
+{
+	struct run_process *p = arg;
+
+	if (!p->records)
+		return;
+	json_t *record = p->stopping ? run_record_make(p, "unregistered", "ok", index, edge, location)
+				     : run_record_make(p, "lost", "warn", index, edge, location);
+	json_object_set_new(record, "reason", json_string(why));
+	run_record_write(p, record);
+}
 
 static void run_on_over(void *arg, const char *why)
 {
@@ -26,27 +108,20 @@ static void run_on_over(void *arg, const char *why)
 	loop_stop(p->worker->loop);
 }
 
-static void run_on_stop(void *arg)
-{
-	struct run_process *p = arg;
+static const struct client_events run_events = {run_on_registered, run_on_lost, run_on_over};
 
-	client_stop(p->client);
-}
+/* --- Life --- */
 
-static int run_client(const struct client_conf *conf, const struct log *log, struct err *err)
+static int run_client(const struct run_conf *conf, const struct log *log, struct err *err)
 {
-	struct run_process p = {.worker = worker_new(log, err)};
+	struct run_process p = {.worker = worker_new(log, err), .conf = conf, .records = conf->flags.json};
 	int rc = -1;
 
 	if (p.worker == NULL)
 		return -1;
-	p.client = client_start(p.worker, conf, run_on_over, &p, err);
+	p.client = client_start(p.worker, &conf->client, &run_events, &p, err);
 	if (p.client != NULL) {
-		struct loop_signal *term = loop_on_signal(p.worker->loop, SIGTERM, run_on_stop, &p);
-		struct loop_signal *intr = loop_on_signal(p.worker->loop, SIGINT, run_on_stop, &p);
-		loop_run(p.worker->loop);
-		loop_signal_free(term);
-		loop_signal_free(intr);
+		process_run(p.worker, run_on_stop, &p);
 		rc = p.refused != NULL ? err_set(err, "%s", p.refused) : 0;
 	}
 	client_free(p.client);
@@ -58,17 +133,16 @@ static int run_client(const struct client_conf *conf, const struct log *log, str
 int cmd_run(int argc, char **argv)
 {
 	struct run_conf conf;
-	struct log log = {.fd = 2, .level = LOG_INFO};
 	struct err err = {0};
 	int status = run_conf_read(&conf, argc, argv, &err);
 
-	if (status == RUN_CONF_DONE)
+	if (status == RUN_CONF_DONE) {
 		status = EXIT_OK;
-	else if (status != EXIT_OK)
+	} else if (status != EXIT_OK) {
 		status = out_die("tunnel run", &err, status);
-	else {
-		log.level = conf.level;
-		if (run_client(&conf.client, &log, &err) < 0)
+	} else {
+		struct log log = {.fd = 2, .level = conf.level};
+		if (run_client(&conf, &log, &err) < 0)
 			status = out_die("tunnel run", &err, EXIT_CANNOT);
 	}
 	run_conf_free(&conf);

@@ -2,13 +2,13 @@
 #include <stdlib.h>
 
 #include "common/base/duration.h"
+#include "common/base/mem.h"
 #include "common/proto/url.h"
 #include "tunnel/cmd/cmd.h"
 #include "tunnel/cmd/run_conf.h"
 
 #define T(member) OPT_TEXT(struct run_flags, member)
 #define B(member) OPT_BOOL(struct run_flags, member)
-#define D(member) OPT_TIME(struct run_flags, member, INT64_MIN, INT64_MAX)
 
 static const struct opt run_options[] = {
 	{0, "config", "FILE",
@@ -45,27 +45,7 @@ static const struct opt run_options[] = {
 	{0, "autoupdate-freq", "DURATION", "accepted likewise", T(autoupdate_freq), NULL},
 	{'j', "json", NULL, "a record on stdout for each registration and loss", B(json), NULL},
 	/* One service in place of ingress rules. */
-	{0, "url", "URL", "the service, when no ingress rules are configured (default http://localhost:8080)",
-		T(url), "TUNNEL_URL"},
-	{0, "unix-socket", "PATH", "the service behind a unix socket", T(unix_socket), "TUNNEL_UNIX_SOCKET"},
-	{0, "hello-world", NULL, "a built-in test page", B(hello_world), "TUNNEL_HELLO_WORLD"},
-	{0, "http-host-header", "HOST", "originRequest httpHostHeader", T(http_host_header),
-		"TUNNEL_HTTP_HOST_HEADER"},
-	{0, "origin-server-name", "HOST", "originRequest originServerName", T(origin_server_name),
-		"TUNNEL_ORIGIN_SERVER_NAME"},
-	{0, "origin-ca-pool", "FILE", "originRequest caPool", T(origin_ca_pool), "TUNNEL_ORIGIN_CA_POOL"},
-	{0, "no-tls-verify", NULL, "originRequest noTLSVerify", B(no_tls_verify), "NO_TLS_VERIFY"},
-	{0, "no-chunked-encoding", NULL, "originRequest disableChunkedEncoding", B(no_chunked),
-		"TUNNEL_NO_CHUNKED_ENCODING"},
-	{0, "http2-origin", NULL, "originRequest http2Origin", B(http2_origin), "TUNNEL_ORIGIN_ENABLE_HTTP2"},
-	{0, "proxy-connect-timeout", "DURATION", "originRequest connectTimeout", D(connect_timeout_ns), NULL},
-	{0, "proxy-tls-timeout", "DURATION", "originRequest tlsTimeout", D(tls_timeout_ns), NULL},
-	{0, "proxy-tcp-keepalive", "DURATION", "originRequest tcpKeepAlive", D(tcp_keepalive_ns), NULL},
-	{0, "proxy-keepalive-timeout", "DURATION", "originRequest keepAliveTimeout", D(keepalive_timeout_ns),
-		NULL},
-	{0, "proxy-keepalive-connections", "N", "originRequest keepAliveConnections",
-		OPT_NUMBER(struct run_flags, keepalive_connections, 0, 100000), NULL},
-	{0, "proxy-no-happy-eyeballs", NULL, "originRequest noHappyEyeballs", B(no_happy_eyeballs), NULL},
+	SERVICE_FLAG_ROWS(struct run_flags),
 	/* Known, and not offered: refused by name. */
 	{0, "region", "NAME", "", OPT_REFUSE, "TUNNEL_REGION"},
 	{0, "edge-ip-version", "V", "", OPT_REFUSE, "TUNNEL_EDGE_IP_VERSION"},
@@ -117,12 +97,6 @@ static const struct opt run_options[] = {
 	{0},
 };
 
-static const struct opt_program tunnel_program = {.name = "tunnel",
-	.usage = "[OPTIONS] run [OPTIONS] [TUNNEL]",
-	.summary = "The connector: dials out to an edge and serves its requests from services here.",
-	.options = run_options,
-	.first_only = true};
-
 static const struct opt_program run_program = {.name = "tunnel run",
 	.usage = "[OPTIONS] [TUNNEL]",
 	.summary = "The connector: dials out to an edge and serves its requests from services here.",
@@ -166,57 +140,6 @@ static int check_edges(const struct run_flags *f, struct err *err)
 	return 0;
 }
 
-/* --- The one service of the flags --- */
-
-static void set_text(char **member, const char *value)
-{
-	if (value == NULL)
-		return;
-	free(*member);
-	*member = strdup(value);
-}
-
-static void apply_origin_flags(
-	const struct run_flags *f, const struct opt_seen *seen, struct ingress_options *o)
-{
-	set_text(&o->http_host_header, f->http_host_header);
-	set_text(&o->origin_server_name, f->origin_server_name);
-	set_text(&o->ca_pool, f->origin_ca_pool);
-	o->no_tls_verify = f->no_tls_verify;
-	o->disable_chunked_encoding = f->no_chunked;
-	o->http2_origin = f->http2_origin;
-	o->no_happy_eyeballs = f->no_happy_eyeballs;
-	if (opt_was_set(run_options, seen, "proxy-connect-timeout"))
-		o->connect_timeout_ns = f->connect_timeout_ns;
-	if (opt_was_set(run_options, seen, "proxy-tls-timeout"))
-		o->tls_timeout_ns = f->tls_timeout_ns;
-	if (opt_was_set(run_options, seen, "proxy-tcp-keepalive"))
-		o->tcp_keep_alive_ns = f->tcp_keepalive_ns;
-	if (opt_was_set(run_options, seen, "proxy-keepalive-timeout"))
-		o->keep_alive_timeout_ns = f->keepalive_timeout_ns;
-	if (opt_was_set(run_options, seen, "proxy-keepalive-connections"))
-		o->keep_alive_connections = f->keepalive_connections;
-}
-
-static int make_single(struct run_conf *c, const struct opt_seen *seen, struct err *err)
-{
-	const struct run_flags *f = &c->flags;
-	struct buf service = {0};
-
-	if (f->hello_world)
-		buf_add_str(&service, "hello_world");
-	else if (f->unix_socket != NULL)
-		buf_addf(&service, "unix:%s", f->unix_socket);
-	else
-		buf_add_str(&service, f->url != NULL ? f->url : "http://localhost:8080");
-	c->ingress = ingress_single(buf_span(&service), err);
-	buf_free(&service);
-	if (c->ingress == NULL)
-		return err_wrap(err, "--url");
-	apply_origin_flags(f, seen, ingress_single_options(c->ingress));
-	return 0;
-}
-
 /* --- All together --- */
 
 static int check_flags(struct run_conf *c, struct err *err)
@@ -244,33 +167,53 @@ static void fill_client(struct run_conf *c)
 		.ca_file = f->cacert,
 		.server_name = "h2.cftunnel.com",
 		.metrics = f->metrics,
-		.pid_file = f->pid_file,
-		.grace_ms = (uint64_t)(f->grace_ns / DURATION_MS),
-		.json = f->json};
+		.grace_ms = (uint64_t)(f->grace_ns / DURATION_MS)};
 }
 
-/* Options before "run" and after it go to the same place; then the environment. */
 static enum opt_result parse_flags(
-	struct run_conf *c, struct opt_seen *seen, int *argc, char ***argv, struct err *err)
+	struct run_conf *c, struct opt_seen *seen, int argc, char **argv, struct err *err)
 {
-	enum opt_result result = opt_parse(&tunnel_program, &c->flags, seen, argc, argv, err);
+	enum opt_result result = opt_parse(&run_program, &c->flags, seen, &argc, &argv, err);
 
 	if (result != OPT_RUN)
 		return result;
-	if (*argc > 0 && strcmp((*argv)[0], "run") == 0) {
-		(*argc)--;
-		(*argv)++;
-		result = opt_parse(&run_program, &c->flags, seen, argc, argv, err);
-		if (result != OPT_RUN)
-			return result;
-	}
-	if (*argc > 1) {
-		err_set(err, "one tunnel can be run, %d are named", *argc);
+	if (argc > 1) {
+		err_set(err, "one tunnel can be run, %d are named", argc);
 		return OPT_BAD;
 	}
-	if (*argc == 1)
-		c->flags.name = (*argv)[0];
+	if (argc == 1)
+		c->flags.name = argv[0];
 	return opt_environment(&run_program, &c->flags, seen, err);
+}
+
+enum opt_result run_conf_scan(
+	const char *commands, int argc, char **argv, struct run_conf_scan *out, struct err *err)
+{
+	const struct opt_program program = {.name = "tunnel",
+		.usage = "[OPTIONS] COMMAND [OPTIONS]",
+		.summary = "A tunnel that is dialed from the inside: services without open ports, on the "
+			   "operator's own edge.",
+		.more = commands,
+		.options = run_options,
+		.first_only = true};
+	struct run_flags flags = {0};
+	struct opt_seen seen = {0};
+	char **args = mem_array((size_t)argc + 1, sizeof(*args)), **rest = args;
+	int left = argc;
+
+	memcpy(args, argv, (size_t)argc * sizeof(*args));
+	enum opt_result result = opt_parse(&program, &flags, &seen, &left, &rest, err);
+	if (result == OPT_RUN && left == 0)
+		result = opt_environment(&program, &flags, &seen, err);
+	const struct service_flags *s = &flags.service;
+	bool has_service = s->url != NULL || s->unix_socket != NULL || s->hello_world;
+	bool has_tunnel = flags.edges.count > 0 || flags.name != NULL || flags.config != NULL ||
+			  flags.token != NULL || flags.token_file != NULL || flags.credentials_file != NULL ||
+			  flags.credentials_contents != NULL;
+	*out = (struct run_conf_scan){.command = argc - left, .is_quick = has_service && !has_tunnel};
+	opt_free(run_options, &flags);
+	free(args);
+	return result;
 }
 
 int run_conf_read(struct run_conf *c, int argc, char **argv, struct err *err)
@@ -281,7 +224,7 @@ int run_conf_read(struct run_conf *c, int argc, char **argv, struct err *err)
 				       .grace_ns = 30 * DURATION_S,
 				       .log_level = "info",
 				       .protocol = "auto"}};
-	switch (parse_flags(c, &seen, &argc, &argv, err)) {
+	switch (parse_flags(c, &seen, argc, argv, err)) {
 	case OPT_DONE: return RUN_CONF_DONE;
 	case OPT_BAD: return EXIT_USAGE;
 	case OPT_RUN: break;
@@ -290,7 +233,8 @@ int run_conf_read(struct run_conf *c, int argc, char **argv, struct err *err)
 		return EXIT_USAGE;
 	if (read_cred(c, err) < 0)
 		return EXIT_CANNOT;
-	if (make_single(c, &seen, err) < 0)
+	c->ingress = service_flags_ingress(&c->flags.service, run_options, &seen, err);
+	if (c->ingress == NULL)
 		return EXIT_USAGE;
 	fill_client(c);
 	return EXIT_OK;

@@ -3,6 +3,7 @@
 #define CMD_RUN_CONF_H
 
 #include "tunnel/client.h"
+#include "tunnel/cmd/service_flags.h"
 
 #define RUN_CONF_DONE (-1) /* --help or --version was answered */
 
@@ -10,13 +11,10 @@
 struct run_flags {
 	const char *config, *credentials_file, *credentials_contents, *token, *token_file, *cacert, *metrics,
 		*protocol;
-	const char *log_level, *url, *unix_socket, *pid_file, *name;
-	const char *http_host_header, *origin_server_name, *origin_ca_pool;
-	struct opt_list edges, features;
-	int64_t ha_connections, retries, grace_ns, rpc_timeout_ns;
-	int64_t connect_timeout_ns, tls_timeout_ns, tcp_keepalive_ns, keepalive_timeout_ns,
-		keepalive_connections;
-	bool hello_world, no_tls_verify, no_chunked, http2_origin, no_happy_eyeballs;
+	const char *log_level, *pid_file, *name;
+	struct opt_list edges;
+	int64_t ha_connections, retries, grace_ns;
+	struct service_flags service; /* when there are no ingress rules */
 	bool no_autoupdate, json;
 	const char *autoupdate_freq;
 };
@@ -29,8 +27,19 @@ struct run_conf {
 	enum log_level level;
 };
 
-/* Read everything. 0, RUN_CONF_DONE, or an exit status with err. argv is what follows "tunnel": options, "run", options,
- * NAME. run_conf_free in every case. */
+/* What the command line says before any subcommand is known. */
+struct run_conf_scan {
+	int command;   /* index of its name, the first operand; argc when there is none */
+	bool is_quick; /* without one: a service is given, and neither edge nor tunnel */
+};
+
+/* Read options up to the first operand; argv stays as it is. commands is the text that --help shows. OPT_DONE when
+ * --help or --version was answered. */
+enum opt_result run_conf_scan(
+	const char *commands, int argc, char **argv, struct run_conf_scan *out, struct err *err);
+
+/* Read everything. 0, RUN_CONF_DONE, or an exit status with err. argv is options and at most one tunnel's name.
+ * run_conf_free in every case. */
 int run_conf_read(struct run_conf *c, int argc, char **argv, struct err *err);
 void run_conf_free(struct run_conf *c);
 

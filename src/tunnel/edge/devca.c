@@ -14,8 +14,8 @@
 
 /* A certificate to be made. */
 struct plan {
-	const char *name; /* common name */
-	char *alt_names;  /* "DNS:a,IP:b"; NULL for the authority itself */
+	const char *name;      /* common name */
+	const char *alt_names; /* "DNS:a,IP:b"; NULL for the authority itself */
 };
 
 static int add_extension(X509 *cert, X509 *issuer, int nid, const char *value)
@@ -77,52 +77,84 @@ static X509 *make_cert(const struct plan *plan, EVP_PKEY *key, X509 *issuer, EVP
 	return NULL;
 }
 
-/* Write what a PEM writer puts into a memory BIO. */
-static int write_pem(const char *path, BIO *pem, mode_t mode, struct err *err)
-{
-	char *text;
-	long len = BIO_get_mem_data(pem, &text);
+/* --- PEM --- */
 
-	return fsx_write(path, span_of(text, (size_t)len), mode, err);
-}
-
-static int write_key(const char *path, EVP_PKEY *key, struct err *err)
+static int key_text(EVP_PKEY *key, struct buf *out, struct err *err)
 {
 	BIO *pem = BIO_new(BIO_s_secmem());
 	int rc = -1;
 
-	if (pem == NULL || PEM_write_bio_PrivateKey(pem, key, NULL, NULL, 0, NULL, NULL) != 1)
-		err_ssl(err, path);
-	else
-		rc = write_pem(path, pem, 0600, err);
+	if (pem == NULL || PEM_write_bio_PrivateKey(pem, key, NULL, NULL, 0, NULL, NULL) != 1) {
+		err_ssl(err, "development key");
+	} else {
+		char *text;
+		long len = BIO_get_mem_data(pem, &text);
+		rc = buf_add(out, text, (size_t)len);
+	}
 	BIO_free(pem);
+	return rc;
+}
+
+static int cert_text(X509 *cert, struct buf *out, struct err *err)
+{
+	BIO *pem = BIO_new(BIO_s_mem());
+	int rc = -1;
+
+	if (pem == NULL || PEM_write_bio_X509(pem, cert) != 1) {
+		err_ssl(err, "development certificate");
+	} else {
+		char *text;
+		long len = BIO_get_mem_data(pem, &text);
+		rc = buf_add(out, text, (size_t)len);
+	}
+	BIO_free(pem);
+	return rc;
+}
+
+static int write_key(const char *path, EVP_PKEY *key, struct err *err)
+{
+	struct buf pem = {0};
+	int rc = key_text(key, &pem, err);
+
+	if (rc == 0)
+		rc = fsx_write(path, buf_span(&pem), 0600, err);
+	buf_wipe(&pem);
 	return rc;
 }
 
 static int write_cert(const char *path, X509 *cert, struct err *err)
 {
-	BIO *pem = BIO_new(BIO_s_mem());
-	int rc = -1;
+	struct buf pem = {0};
+	int rc = cert_text(cert, &pem, err);
 
-	if (pem == NULL || PEM_write_bio_X509(pem, cert) != 1)
-		err_ssl(err, path);
-	else
-		rc = write_pem(path, pem, 0644, err);
-	BIO_free(pem);
+	if (rc == 0)
+		rc = fsx_write(path, buf_span(&pem), 0644, err);
+	buf_free(&pem);
 	return rc;
 }
 
-/* Make key and certificate files, signed by the issuer, or by itself. */
+/* --- Pairs --- */
+
+/* A new key and its certificate by the issuer, or by itself; both owned by the caller, also NULL. */
+static int new_pair(const struct plan *plan, X509 *issuer, EVP_PKEY *issuer_key, X509 **cert, EVP_PKEY **key,
+	struct err *err)
+{
+	*key = EVP_EC_gen("P-256");
+	*cert = *key != NULL ? make_cert(plan, *key, issuer, issuer_key) : NULL;
+	return *cert != NULL ? 0 : err_ssl(err, "development certificate");
+}
+
+/* Make key and certificate files. */
 static int make_pair(const struct plan *plan, const char *cert_path, const char *key_path, X509 *issuer,
 	EVP_PKEY *issuer_key, struct err *err)
 {
-	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509 *cert = key != NULL ? make_cert(plan, key, issuer, issuer_key) : NULL;
-	int rc = -1;
+	EVP_PKEY *key;
+	X509 *cert;
+	int rc = new_pair(plan, issuer, issuer_key, &cert, &key, err);
 
-	if (cert == NULL)
-		err_ssl(err, "development certificate");
-	else if (write_key(key_path, key, err) == 0)
+	if (rc == 0)
+		rc = write_key(key_path, key, err);
+	if (rc == 0)
 		rc = write_cert(cert_path, cert, err);
 	X509_free(cert);
 	EVP_PKEY_free(key);
@@ -153,6 +185,9 @@ static int load_authority(
 	return err_wrap(err, "%s and %s (remove both to have them made anew)", cert_path, key_path);
 }
 
+#define TUNNEL_NAMES \
+	"DNS:h2.cftunnel.com,DNS:quic.cftunnel.com,DNS:probe.cftunnel.com,DNS:localhost,IP:127.0.0.1,IP:::1"
+
 static char *public_names(const char *const *names, size_t count)
 {
 	char *list = mem_strdup("DNS:localhost,DNS:*.localhost,IP:127.0.0.1,IP:::1");
@@ -169,10 +204,9 @@ static char *public_names(const char *const *names, size_t count)
 static int devca_make_servers(
 	const struct devca *d, const char *ca_key, const char *const *names, size_t count, struct err *err)
 {
-	struct plan tunnel = {
-		"h2.cftunnel.com", mem_strdup("DNS:h2.cftunnel.com,DNS:quic.cftunnel.com,DNS:probe.cftunnel."
-					      "com,DNS:localhost,IP:127.0.0.1,IP:::1")};
-	struct plan public = {"localhost", public_names(names, count)};
+	struct plan tunnel = {"h2.cftunnel.com", TUNNEL_NAMES};
+	char *names_text = public_names(names, count);
+	struct plan public = {"localhost", names_text};
 	X509 *cert = NULL;
 	EVP_PKEY *key = NULL;
 	int rc = load_authority(d->ca, ca_key, &cert, &key, err);
@@ -183,8 +217,7 @@ static int devca_make_servers(
 		rc = make_pair(&public, d->public_cert, d->public_key, cert, key, err);
 	X509_free(cert);
 	EVP_PKEY_free(key);
-	free(tunnel.alt_names);
-	free(public.alt_names);
+	free(names_text);
 	return rc;
 }
 
@@ -218,4 +251,36 @@ void devca_free(struct devca *d)
 	free(d->public_cert);
 	free(d->public_key);
 	*d = (struct devca){0};
+}
+
+/* --- In memory --- */
+
+int devca_make(struct devca_pems *out, struct err *err)
+{
+	struct plan authority = {"outbore throw-away CA", NULL}, tunnel = {"h2.cftunnel.com", TUNNEL_NAMES};
+	X509 *ca, *cert = NULL;
+	EVP_PKEY *ca_key, *key = NULL;
+
+	*out = (struct devca_pems){0};
+	int rc = new_pair(&authority, NULL, NULL, &ca, &ca_key, err);
+	if (rc == 0)
+		rc = new_pair(&tunnel, ca, ca_key, &cert, &key, err);
+	if (rc == 0)
+		rc = cert_text(ca, &out->ca, err);
+	if (rc == 0)
+		rc = cert_text(cert, &out->cert, err);
+	if (rc == 0)
+		rc = key_text(key, &out->key, err);
+	X509_free(ca);
+	X509_free(cert);
+	EVP_PKEY_free(ca_key);
+	EVP_PKEY_free(key);
+	return rc;
+}
+
+void devca_pems_free(struct devca_pems *p)
+{
+	buf_free(&p->ca);
+	buf_free(&p->cert);
+	buf_wipe(&p->key);
 }

@@ -5,7 +5,6 @@
 #include "common/base/mem.h"
 #include "common/net/listen.h"
 #include "tunnel/edge/connector.h"
-#include "tunnel/edge/devca.h"
 #include "tunnel/edge/edge.h"
 #include "tunnel/edge/edge_metrics.h"
 #include "tunnel/edge/visitor.h"
@@ -79,6 +78,9 @@ static int edge_load_given_certs(struct edge *e, struct err *err)
 	for (size_t i = 0; i < conf->certs.count; i++)
 		if (tls_server_add(e->public_tls, conf->certs.items[i], conf->keys.items[i], err) < 0)
 			return -1;
+	if (conf->pems != NULL)
+		return tls_server_add_pem(
+			e->tunnel_tls, buf_span(&conf->pems->cert), buf_span(&conf->pems->key), err);
 	if (conf->tunnel_cert != NULL)
 		return tls_server_add(e->tunnel_tls, conf->tunnel_cert, conf->tunnel_key, err);
 	return 0;
@@ -150,6 +152,8 @@ static int edge_load_tunnels(struct edge *e, struct err *err)
 {
 	const struct edge_conf *conf = e->conf;
 
+	if (conf->cred != NULL)
+		store_add(e->store, "quick", conf->cred);
 	for (size_t i = 0; i < conf->credentials.count; i++)
 		if (store_add_file(e->store, conf->credentials.items[i], err) < 0)
 			return err_wrap(err, "--credentials");

@@ -6,6 +6,7 @@
 #include "common/net/tls.h"
 #include "common/proto/http1.h"
 #include "tunnel/edge/accesslog.h"
+#include "tunnel/edge/devca.h"
 #include "tunnel/edge/registry.h"
 #include "tunnel/edge/store.h"
 #include "tunnel/ops/admin.h"
@@ -22,6 +23,10 @@ struct edge_conf {
 	const char *metrics, *access_log, *location, *config, *log_level;
 	int64_t grace_ns;
 	bool json;
+	/* Of a quick tunnel, in memory in place of files: one tunnel named "quick", and a tunnel certificate. NULL for
+	 * none. */
+	const struct cred *cred;
+	const struct devca_pems *pems;
 };
 
 /* Counters and gauges; exposed as outbore_edge_*. */

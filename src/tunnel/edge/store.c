@@ -2,7 +2,6 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
-#include "common/conf/cred.h"
 #include "tunnel/edge/store.h"
 
 struct store_row {
@@ -54,17 +53,25 @@ static struct store_row *store_row(struct store *s, const struct uuid *id)
 	return &s->rows[s->count++];
 }
 
+void store_add(struct store *s, const char *name, const struct cred *cred)
+{
+	struct store_row *row = store_row(s, &cred->tunnel_id);
+
+	free(row->tunnel.name);
+	row->tunnel.name = mem_strdup(name);
+	store_proof(span_str(cred->account_tag), span_of((const char *)cred->secret.data, cred->secret.len),
+		row->proof);
+}
+
 int store_add_file(struct store *s, const char *path, struct err *err)
 {
 	struct cred cred;
 
 	if (cred_read(path, &cred, err) < 0)
 		return -1;
-	struct store_row *row = store_row(s, &cred.tunnel_id);
-	free(row->tunnel.name);
-	row->tunnel.name = store_name_of(path);
-	store_proof(span_str(cred.account_tag), span_of((const char *)cred.secret.data, cred.secret.len),
-		row->proof);
+	char *name = store_name_of(path);
+	store_add(s, name, &cred);
+	free(name);
 	cred_free(&cred);
 	return 0;
 }

@@ -5,7 +5,7 @@
 
 #include "common/base/err.h"
 #include "common/base/span.h"
-#include "common/conf/uuid.h"
+#include "common/conf/cred.h"
 
 struct store; /* opaque; one owner */
 
@@ -16,7 +16,9 @@ struct store_tunnel {
 };
 
 struct store *store_new(void);
-/* Add the tunnel of a credentials file; one that is already there is replaced. */
+/* Add a tunnel; one with that id that is already there is replaced. */
+void store_add(struct store *s, const char *name, const struct cred *cred);
+/* The same from a credentials file, which gives it its name. */
 int store_add_file(struct store *s, const char *path, struct err *err);
 /* May this client register for the tunnel? NULL when the tunnel is unknown, or account or secret do not match; takes the
  * same time in the last two cases. */

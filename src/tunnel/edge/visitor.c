@@ -1,7 +1,6 @@
 /* HTTP/1.1 on the public side. Reading stops while the tunnel has no room; the tunnel's window is given back as the
  * visitor takes the answer. */
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -572,7 +571,6 @@ void visitor_accept(struct edge *e, int fd, const struct sockaddr_storage *from,
 	struct err err;
 	int one = 1;
 
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
 	v->edge = e;
 	v->is_tls = is_tls;

@@ -5,6 +5,7 @@
 #include "common/base/mem.h"
 #include "common/proto/ws.h"
 #include "tunnel/origin/hello.h"
+#include "tunnel/origin/hello_page.h"
 
 #define HELLO_OUT_MAX ((size_t)1 << 20) /* echoed bytes that wait for the tunnel */
 
@@ -106,83 +107,23 @@ static void hello_echo(struct worker *w, struct proxy *p, const struct proxy_req
 
 /* --- The page --- */
 
-static const char page_start[] =
-	"<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Hello from the "
-	"tunnel</title>\n"
-	"<style>body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}"
-	"table{border-collapse:collapse;width:100%}td,th{border:1px solid #8884;padding:.2rem "
-	".5rem;text-align:left;"
-	"overflow-wrap:anywhere}th{width:14rem}#log{white-space:pre-wrap;border:1px solid "
-	"#8884;padding:.5rem;"
-	"min-height:3rem}</style></head>\n<body><h1>Hello from the tunnel</h1>\n"
-	"<p>This page came through an outbound-only tunnel: your request went to the edge, over one of the "
-	"connector's "
-	"connections, and was answered by the connector itself. This is what arrived:</p>\n<table>\n";
-
-static const char page_end[] =
-	"</table>\n<h2>WebSocket echo</h2>\n<p id=\"state\">connecting</p>\n"
-	"<form id=\"f\"><input id=\"t\" value=\"hello\"> <button>Send</button></form>\n<div "
-	"id=\"log\"></div>\n"
-	"<script>\n"
-	"const "
-	"s=document.getElementById('state'),l=document.getElementById('log'),t=document.getElementById('t');"
-	"\n"
-	"const w=new WebSocket((location.protocol==='https:'?'wss://':'ws://')+location.host+'/echo');\n"
-	"const sent=[];\n"
-	"w.onopen=()=>{s.textContent='open';send('hello from the browser')};\n"
-	"w.onclose=e=>{s.textContent='closed, code '+e.code};\n"
-	"w.onmessage=e=>{const ms=(performance.now()-sent.shift()).toFixed(1);"
-	"l.textContent+='echo after '+ms+' ms: '+e.data+'\\n'};\n"
-	"function send(x){sent.push(performance.now());w.send(x)}\n"
-	"document.getElementById('f').onsubmit=e=>{e.preventDefault();send(t.value)};\n"
-	"</script></body></html>\n";
-
-static void add_escaped(struct buf *out, struct span s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		char c = s.p[i];
-		if (c == '<' || c == '>' || c == '&' || c == '"')
-			buf_addf(out, "&#%d;", c);
-		else
-			buf_add_char(out, c);
-	}
-}
-
-static void add_row(struct buf *out, struct span name, struct span value)
-{
-	buf_add_str(out, "<tr><th>");
-	add_escaped(out, name);
-	buf_add_str(out, "</th><td>");
-	add_escaped(out, value);
-	buf_add_str(out, "</td></tr>\n");
-}
-
-static void hello_page(struct buf *out, const struct proxy_request *r)
-{
-	char link[24];
-
-	buf_add_str(out, page_start);
-	add_row(out, SPAN("method"), r->method);
-	add_row(out, SPAN("host"), r->authority);
-	add_row(out, SPAN("path"), r->path);
-	snprintf(link, sizeof(link), "%u", r->link_index);
-	add_row(out, SPAN("tunnel connection"), span_str(link));
-	for (size_t i = 0; i < r->fields->count; i++)
-		add_row(out, r->fields->at[i].name, r->fields->at[i].value);
-	buf_add_str(out, page_end);
-}
-
 static void hello_show(struct worker *w, struct proxy *p, const struct proxy_request *r)
 {
 	struct buf page = {0};
-	char length[24];
+	char length[24], nonce[HELLO_NONCE_MAX], policy[HELLO_POLICY_MAX];
 	bool is_head = span_eq(r->method, SPAN("HEAD"));
 
-	hello_page(&page, r);
+	hello_page_nonce(nonce);
+	hello_page_policy(nonce, policy);
+	hello_page_write(r, nonce, &page);
 	snprintf(length, sizeof(length), "%zu", buf_len(&page));
 	struct field at[] = {{SPAN("Content-Type"), SPAN("text/html; charset=utf-8")},
-		{SPAN("Cache-Control"), SPAN("no-store")}, {SPAN("Content-Length"), span_str(length)}};
-	struct fields fields = {.at = at, .count = 3, .cap = 3};
+		{SPAN("Content-Length"), span_str(length)}, {SPAN("Cache-Control"), SPAN("no-store")},
+		{SPAN("Content-Security-Policy"), span_str(policy)},
+		{SPAN("X-Content-Type-Options"), SPAN("nosniff")},
+		{SPAN("Referrer-Policy"), SPAN("no-referrer")}};
+	size_t count = sizeof(at) / sizeof(at[0]);
+	struct fields fields = {.at = at, .count = count, .cap = count};
 	if (!proxy_head(p, 200, &fields, is_head)) {
 		buf_free(&page);
 		return;

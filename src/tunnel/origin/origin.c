@@ -169,8 +169,8 @@ static void origin_status(struct proxy *p, int status)
 		proxy_end(p, NULL);
 }
 
-void origin_request(
-	struct origin *o, struct exchange *x, const struct exchange_head *head, bool end, unsigned link_index)
+void origin_request(struct origin *o, struct exchange *x, const struct exchange_head *head, bool end,
+	const struct origin_via *via)
 {
 	struct span upgrade = header_value(head->fields, CFHEADER_UPGRADE);
 	bool websocket = span_eq(upgrade, CFHEADER_WEBSOCKET);
@@ -186,7 +186,7 @@ void origin_request(
 	}
 	struct service *s = origin_service(o, head);
 	origin_build_request(o, head, end, websocket, s->rule, &r);
-	r.link_index = link_index;
+	r.via = *via;
 	struct proxy *p = proxy_new(o->worker, &o->metrics, x, end);
 	switch (s->rule->service.kind) {
 	case INGRESS_HTTP:

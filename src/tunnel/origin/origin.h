@@ -11,6 +11,12 @@
 
 struct origin; /* opaque */
 
+/* Which way a request came: for the hello-world page. Borrowed for the call. */
+struct origin_via {
+	unsigned index;              /* of the tunnel connection */
+	const char *edge, *location; /* the edge's address and place */
+};
+
 /* Counters of cloudflared's names, and the three that the article scrapes. */
 struct origin_metrics {
 	uint64_t requests, errors;
@@ -24,9 +30,9 @@ struct origin_metrics {
  * read. */
 struct origin *origin_new(
 	struct worker *w, const struct ingress *ingress, const struct uuid *connector_id, struct err *err);
-/* A request from the tunnel; link_index says over which connection, for the hello-world page. */
+/* A request from the tunnel. */
 void origin_request(struct origin *o, struct exchange *x, const struct exchange_head *head, bool end,
-	unsigned link_index);
+	const struct origin_via *via);
 const struct origin_metrics *origin_metrics(const struct origin *o);
 /* No request may be under way. NULL is fine. */
 void origin_free(struct origin *o);

@@ -17,7 +17,7 @@ struct proxy_request {
 	bool length_known;
 	uint64_t length;
 	bool websocket;
-	unsigned link_index;
+	struct origin_via via;
 };
 
 /* What the proxy asks of its upstream. */
