@@ -16,7 +16,9 @@ Prints `ready PORT` (or `ready PATH` with --unix) and serves until it is killed.
   /continue?refuse= 100 Continue when expected, then reads the body; or 403 without either
   /reset            RST in the middle of the body
   /noheader         closes before the response head
-  /ws               WebSocket echo, see wsecho.py; /ws-refuse answers 403
+  /ws               WebSocket echo, see wsecho.py; /ws-refuse answers 403; /ws-wrong accepts with a wrong key
+  /pieces?n=&ms=    N single bytes, one every MS milliseconds, with a length
+  and those of meet.py, where requests wait for one another
 """
 
 import argparse
@@ -32,6 +34,7 @@ import struct
 import urllib.parse
 
 import h2link
+import meet
 import wsecho
 
 BLOCK = 65536
@@ -333,6 +336,20 @@ async def serve_ws_refuse(x):
     await x.reply(403, "no WebSocket for you\n")
 
 
+async def serve_ws_wrong(x):
+    x.write_head(101, [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", "c29tZSBjYWNoZSBpcyB3cm9uZz0=")])
+    await x.writer.drain()
+    x.close_after()
+
+
+async def serve_pieces(x):
+    await x.head(200, [("content-type", "text/plain")], x.number("n"))
+    for _ in range(x.number("n")):
+        await x.data(b".")
+        await asyncio.sleep(x.number("ms", 100) / 1000)
+    await x.end()
+
+
 ROUTES = {
     "/echo": serve_echo,
     "/bytes": serve_bytes,
@@ -348,14 +365,36 @@ ROUTES = {
     "/noheader": serve_noheader,
     "/ws": serve_ws,
     "/ws-refuse": serve_ws_refuse,
+    "/ws-wrong": serve_ws_wrong,
+    "/ws-drain": meet.ws_drain,
+    "/pieces": serve_pieces,
 }
 
 
-async def dispatch(exchange):
+def routes():
+    """All paths, those of meet.py with one set of meeting places."""
+    places = meet.Places()
+
+    async def flow(x):
+        await places.flow(x, pieces(x.number("n")))
+
+    meetings = {
+        "/meet": places.meet,
+        "/step": places.step,
+        "/ack": places.ack,
+        "/flow": flow,
+        "/flowed": places.tell_flowed,
+        "/hold": places.hold,
+        "/release": places.release,
+    }
+    return {**ROUTES, **meetings}
+
+
+async def dispatch(known, exchange):
     if exchange.path.startswith("/status/"):
         await serve_status(exchange)
     else:
-        await ROUTES.get(exchange.path, serve_echo)(exchange)
+        await known.get(exchange.path, serve_echo)(exchange)
 
 
 async def read_head(reader):
@@ -369,17 +408,17 @@ async def read_head(reader):
     return lines[0], [(name, value.strip()) for name, _, value in fields]
 
 
-async def serve_http1(reader, writer, number):
+async def serve_http1(reader, writer, number, known):
     while head := await read_head(reader):
         exchange = Http1(reader, writer, *head, number)
-        await dispatch(exchange)
+        await dispatch(known, exchange)
         if not exchange.keep_alive:
             return
 
 
-async def serve_http2(reader, writer, number):
+async def serve_http2(reader, writer, number, known):
     async def on_stream(stream, fields):
-        await dispatch(Http2(stream, fields, number))
+        await dispatch(known, Http2(stream, fields, number))
 
     await h2link.Link(reader, writer, client=False, on_stream=on_stream).run()
 
@@ -387,13 +426,14 @@ async def serve_http2(reader, writer, number):
 class Server:
     def __init__(self):
         self.connections = 0
+        self.routes = routes()
 
     async def __call__(self, reader, writer):
         self.connections += 1
         tls = writer.get_extra_info("ssl_object")
         serve = serve_http2 if tls and tls.selected_alpn_protocol() == "h2" else serve_http1
         try:
-            await serve(reader, writer, self.connections)
+            await serve(reader, writer, self.connections, self.routes)
         except (OSError, asyncio.IncompleteReadError):
             pass  # the other side has gone, as tests like to have it
         finally:

@@ -384,6 +384,22 @@ static void visitor_process(struct visitor *v)
 
 /* --- The socket --- */
 
+/* How much may be read now. */
+static size_t visitor_read_room(const struct visitor *v)
+{
+	size_t held = buf_len(&v->in), room = WORKER_READ_MAX;
+
+	if (v->state == VISITOR_BUSY || v->state == VISITOR_TUNNEL) {
+		size_t tunnel = forward_room(v->forward);
+		if (v->state == VISITOR_BUSY && v->body.done)
+			tunnel = VISITOR_IN_MAX / 2;
+		room = tunnel > held ? tunnel - held : 0;
+	}
+	if (room > VISITOR_IN_MAX - held)
+		room = VISITOR_IN_MAX - held;
+	return room < WORKER_READ_MAX ? room : WORKER_READ_MAX;
+}
+
 /* Wait for what the state allows: reading needs room behind it, writing something to write. */
 static void visitor_arm(struct visitor *v)
 {
@@ -396,7 +412,7 @@ static void visitor_arm(struct visitor *v)
 	case VISITOR_HEAD:
 	case VISITOR_LINGER: reads = true; break;
 	case VISITOR_BUSY:
-	case VISITOR_TUNNEL: reads = !v->read_ended && buf_len(&v->in) < VISITOR_IN_MAX / 2; break;
+	case VISITOR_TUNNEL: reads = !v->read_ended && visitor_read_room(v) > 0; break;
 	case VISITOR_CLOSE:
 	case VISITOR_DEAD: break;
 	}
@@ -427,22 +443,6 @@ static void visitor_read_end(struct visitor *v)
 	case VISITOR_LINGER:
 	case VISITOR_DEAD: visitor_die(v); break;
 	}
-}
-
-/* How much may be read now. */
-static size_t visitor_read_room(const struct visitor *v)
-{
-	size_t held = buf_len(&v->in), room = WORKER_READ_MAX;
-
-	if (v->state == VISITOR_BUSY || v->state == VISITOR_TUNNEL) {
-		size_t tunnel = forward_room(v->forward);
-		if (v->state == VISITOR_BUSY && v->body.done)
-			tunnel = VISITOR_IN_MAX / 2;
-		room = tunnel > held ? tunnel - held : 0;
-	}
-	if (room > VISITOR_IN_MAX - held)
-		room = VISITOR_IN_MAX - held;
-	return room < WORKER_READ_MAX ? room : WORKER_READ_MAX;
 }
 
 static void visitor_read(struct visitor *v)

@@ -1,0 +1,266 @@
+# Helpers of the bats files. A test starts processes with `start`, waits for what they say with `wait_for`, and
+# teardown ends what was started, and only that. All ports are free ones: port 0, and the printed address is read.
+#
+# What is started belongs to a scope, a directory with NAME.out, NAME.err and NAME.pid for each process: that of the
+# test, or in setup_file that of the file, which all its tests share.
+#
+# OUTBORE_BIN: directory of the programs (default bin/). CONNECTOR: which connector `start_connector` starts: ours,
+# cloudflared-new or cloudflared-old, the latter two being the binaries CLOUDFLARED and CLOUDFLARED_OLD.
+
+bats_require_minimum_version 1.5.0
+
+top=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
+peers=$top/tests/peers
+tunnel=${OUTBORE_BIN:-$top/bin}/tunnel
+CONNECTOR=${CONNECTOR:-ours}
+wait_s=${OUTBORE_WAIT:-30} # for anything that has to come: only a failing test waits so long
+tunnel_id=11111111-2222-3333-4444-555555555555
+
+# scope: the directory of the current scope.
+scope() {
+  echo "${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}"
+}
+
+# --- Processes ---
+
+# start NAME COMMAND...: in the background, in its scope.
+start() {
+  local at name=$1
+  at=$(scope)
+  shift
+  : >"$at/$name.out" # no line of an earlier run may be taken for one of this
+  : >"$at/$name.err"
+  (
+    cd "$at" || exit
+    exec "$@" >"$name.out" 2>"$name.err" 3>&- 4>&-
+  ) 3>&- &
+  echo $! >"$at/$name.pid"
+}
+
+# file_of NAME.SUFFIX: of the test's scope, or of the file's.
+file_of() {
+  local at
+  for at in "$(scope)" "$BATS_FILE_TMPDIR"; do
+    if [[ -e $at/$1 ]]; then
+      echo "$at/$1"
+      return
+    fi
+  done
+  echo "nothing named ${1%.*} was started" >&2
+  return 1
+}
+
+pid_of() {
+  cat "$(file_of "$1.pid")"
+}
+
+# is_running NAME: a process that has ended and not been waited for is a zombie, which does not run.
+is_running() {
+  local state
+  state=$(sed 's/.*) //' "/proc/$(pid_of "$1")/stat" 2>/dev/null) || return 1
+  [[ $state != Z* ]]
+}
+
+# ended NAME [SECONDS]: wait until it has ended; its exit status is then in exit_status.
+ended() {
+  local pid
+  pid=$(pid_of "$1")
+  if ! within "${2:-$wait_s}" is_not_running "$1"; then
+    fail_with "$1 is still running"
+    return
+  fi
+  rm -f "$(file_of "$1.pid")"
+  exit_status=0
+  wait "$pid" || exit_status=$?
+}
+
+is_not_running() {
+  ! is_running "$1"
+}
+
+# stop NAME [SIGNAL]: end it and wait; its exit status is then in exit_status.
+stop() {
+  kill "-${2:-TERM}" "$(pid_of "$1")"
+  ended "$1"
+}
+
+# stop_all: end everything of the scope, and look whether a sanitizer complained.
+stop_all() {
+  local at file name
+  at=$(scope)
+  for file in "$at"/*.pid; do
+    [[ -e $file ]] || continue
+    name=$(basename "$file" .pid)
+    kill "$(cat "$file")" 2>/dev/null || true
+    within 5 is_not_running "$name" || kill -KILL "$(cat "$file")" 2>/dev/null || true
+    wait "$(cat "$file")" 2>/dev/null || true
+    rm -f "$file"
+  done
+  if grep -l -E 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$at"/*.err 2>/dev/null; then
+    fail_with "a sanitizer complained: $(grep -h -A 30 -E 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$at"/*.err)"
+  fi
+}
+
+# --- Waiting ---
+
+fail_with() {
+  echo "$*" >&2
+  return 1
+}
+
+# within SECONDS COMMAND...: until the command succeeds.
+within() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    ((SECONDS <= deadline)) || return 1
+    sleep 0.05
+  done
+}
+
+# has_lines FILE PATTERN COUNT
+has_lines() {
+  (($(grep -c -E -- "$2" "$1") >= $3))
+}
+
+# wait_for NAME.SUFFIX PATTERN [COUNT]: until so many lines match.
+wait_for() {
+  local file
+  file=$(file_of "$1") || return
+  within "$wait_s" has_lines "$file" "$2" "${3:-1}" ||
+    fail_with "no ${3:-1} line(s) '$2' in $1:" "$(tail -c 3000 "$file" "${file%.*}.err")"
+}
+
+# value FILTER NAME: what jq finds in the JSON lines of its output.
+value() {
+  grep '^{' "$(file_of "$2.out")" | jq -rc "$1"
+}
+
+# --- The tunnel ---
+
+# credentials NAME [ID]: NAME.json of a tunnel, with a random secret.
+credentials() {
+  (
+    umask 077
+    jq -n --arg id "${2:-$tunnel_id}" --arg secret "$(head -c 32 /dev/urandom | base64 -w 0)" \
+      '{AccountTag: "0123456789abcdef0123456789abcdef", TunnelSecret: $secret, TunnelID: $id}' >"$(scope)/$1.json"
+  )
+}
+
+# start_edge [OPTION...]: on free ports, with a development CA in dev/. Its addresses are in edge_http, edge_tls,
+# edge_tunnel and edge_metrics. Without options all hosts go to the tunnel "web". `edge_ports` fixes the ports.
+start_edge() {
+  (($#)) || set -- --credentials web.json --route '*=web'
+  # shellcheck disable=SC2086 # a list of options
+  start edge "$tunnel" edge --json --dev dev ${edge_ports:---listen 127.0.0.1:0 --listen-http 127.0.0.1:0 \
+    --tunnel-listen 127.0.0.1:0 --metrics 127.0.0.1:0} --loglevel debug "$@"
+  wait_for edge.out '"event":"ready"'
+  edge_http=$(edge_address public-http)
+  edge_tls=$(edge_address public-tls)
+  edge_tunnel=$(edge_address tunnel)
+  edge_metrics=$(edge_address metrics)
+  cacert=$(scope)/dev/ca.pem
+  export edge_http edge_tls edge_tunnel edge_metrics cacert
+}
+
+edge_address() {
+  value ".listen[] | select(.role == \"$1\").address" edge
+}
+
+# start_connector NAME URL [OPTION...]: with `connections` connections (default 2), waiting until all have registered.
+# Its operators' address is in connector_metrics.
+start_connector() {
+  launch_connector "$@"
+  wait_registered "$1" "${connections:-2}"
+}
+
+# launch_connector NAME URL [OPTION...]: the same without waiting. `web` names the credentials file.
+launch_connector() {
+  local name=$1 url=$2 i edges=()
+  shift 2
+  for ((i = 0; i < ${connections:-2}; i++)); do
+    edges+=(--edge "$edge_tunnel")
+  done
+  case $CONNECTOR in
+    ours)
+      start "$name" "$tunnel" "${edges[@]}" --cacert "$cacert" --metrics 127.0.0.1:0 --loglevel debug --json \
+        --url "$url" "$@" run --credentials-file "$(file_of "${web:-web.json}")"
+      ;;
+    cloudflared-*)
+      local binary=$CLOUDFLARED prechecks=--no-prechecks
+      [[ $CONNECTOR = *-new ]] || binary=$CLOUDFLARED_OLD prechecks=
+      # shellcheck disable=SC2086 # an option or none
+      start "$name" "$binary" tunnel --no-autoupdate --protocol http2 "${edges[@]}" --cacert "$cacert" \
+        --metrics 127.0.0.1:0 $prechecks --url "$url" "$@" \
+        run --credentials-file "$(file_of "${web:-web.json}")" "$tunnel_id"
+      ;;
+  esac
+}
+
+# wait_registered NAME COUNT
+wait_registered() {
+  case $CONNECTOR in
+    ours)
+      wait_for "$1.out" '"event":"registered"' "$2" || return
+      connector_metrics=$(sed -n 's/.*connector starts.*metrics=//p' "$(file_of "$1.err")")
+      ;;
+    cloudflared-*)
+      wait_for "$1.err" 'Registered tunnel connection' "$2" || return
+      connector_metrics=$(sed -n 's|.*Starting metrics server on \(.*\)/metrics.*|\1|p' "$(file_of "$1.err")")
+      ;;
+  esac
+  export connector_metrics
+}
+
+# start_origin [OPTION...]: tests/peers/origin.py; its port is in origin_port.
+start_origin() {
+  start origin "$peers/origin.py" "$@"
+  wait_for origin.out '^ready '
+  origin_port=$(awk '/^ready /{print $2}' "$(file_of origin.out)")
+  export origin_port
+}
+
+# start_tunnel: origin, edge and connector, all hosts to the origin.
+start_tunnel() {
+  credentials web
+  start_origin
+  start_edge
+  start_connector connector "http://127.0.0.1:$origin_port" "$@"
+}
+
+# --- Looking ---
+
+# metric ADDRESS SERIES: its value.
+metric() {
+  curl -sf "http://$1/metrics" | awk -v name="$2" '$1 == name { print $2; found = 1 } END { exit !found }'
+}
+
+# metric_is ADDRESS SERIES VALUE
+metric_is() {
+  [ "$(metric "$1" "$2")" = "$3" ]
+}
+
+# rss NAME: resident memory in KiB.
+rss() {
+  awk '/^VmRSS:/ { print $2 }' "/proc/$(pid_of "$1")/status"
+}
+
+# fetch PATH [CURL OPTION...]: through the tunnel, over plain HTTP.
+fetch() {
+  local path=$1
+  shift
+  curl -s --max-time "$wait_s" "http://$edge_http$path" "$@"
+}
+
+# raw ADDRESS: send stdin as it is, print all that comes back until the other side ends.
+raw() {
+  local fd
+  exec {fd}<>"/dev/tcp/${1%:*}/${1##*:}"
+  cat >&"$fd"
+  timeout "$wait_s" cat <&"$fd"
+  exec {fd}>&-
+}
+
+sum_of() {
+  "$peers/origin.py" --sum "$1"
+}
