@@ -34,7 +34,7 @@ struct exchange_events {
 	void (*body)(void *arg, struct span data);
 	/* The peer's direction has ended; trailers is NULL when there were none. Not called after a head with end. */
 	void (*end)(void *arg, const struct fields *trailers);
-	/* exchange_write, which had taken less than it was given, has room again. */
+	/* exchange_write had little room, and has more again. */
 	void (*room)(void *arg);
 	/* The last event. */
 	void (*closed)(void *arg, enum exchange_fate fate);

@@ -10,7 +10,7 @@
 
 #define RESET_BURST 100000 /* RST_STREAM frames the peer may send at once; the peer is authenticated */
 #define RESET_RATE 10000   /* and per second after that */
-#define ROOM_MARK (EXCHANGE_OUT_MAX / 2) /* `room` is reported when this much is free again */
+#define ROOM_MARK (EXCHANGE_OUT_MAX / 2) /* `room` is reported when this much becomes free again */
 
 struct exchange {
 	struct node node;      /* in session->exchanges */
@@ -26,7 +26,6 @@ struct exchange {
 	bool head_seen;  /* the final head has arrived */
 	bool deferred;   /* the library waits for more body */
 	bool finishing;  /* exchange_finish was called */
-	bool blocked;    /* a write was cut short: `room` is due some time */
 	bool peer_ended; /* END_STREAM has come */
 	bool failed;     /* closed reports EXCHANGE_FAILED whatever the code */
 };
@@ -302,9 +301,11 @@ static int h2_on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint
 	(void)frame;
 	if (buf_add(s->out, head, 9) < 0 || buf_add(s->out, buf_span(&x->out).p, length) < 0)
 		return NGHTTP2_ERR_WOULDBLOCK;
+	/* Whoever found too little room waits for this, whether he tried to write or only asked. */
+	bool was_tight = exchange_room(x) < ROOM_MARK;
 	buf_consume(&x->out, length);
 	buf_release(&x->out);
-	if (x->blocked && exchange_room(x) >= ROOM_MARK && !node_linked(&x->room_node))
+	if (was_tight && exchange_room(x) >= ROOM_MARK && !node_linked(&x->room_node))
 		list_push(&s->roomy, &x->room_node);
 	return 0;
 }
@@ -329,8 +330,6 @@ size_t exchange_write(struct exchange *x, struct span data)
 {
 	size_t room = exchange_room(x), n = data.len < room ? data.len : room;
 
-	if (n < data.len)
-		x->blocked = true;
 	if (n == 0)
 		return 0;
 	buf_add(&x->out, data.p, n);
@@ -720,7 +719,6 @@ static void h2_report_room(struct h2_session *s)
 
 	while ((n = list_pop(&s->roomy)) != NULL) {
 		struct exchange *x = list_entry(n, struct exchange, room_node);
-		x->blocked = false;
 		if (x->events != NULL)
 			x->events->room(x->arg);
 	}
