@@ -328,9 +328,10 @@ static int dial_bind(const struct addrinfo *to, const char *address, struct err 
 	if (fd < 0)
 		return err_sys(err, "listen %s", address);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	/* Accepted sockets inherit it (tcp(7) does not say so, Linux does it): small messages must not wait for the
-	 * acknowledgement of those before. */
+	/* Accepted sockets inherit these (tcp(7) does not say so of the first, Linux does it): small messages must not wait
+	 * for the acknowledgement of those before. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
 	if (bind(fd, to->ai_addr, to->ai_addrlen) < 0 || listen(fd, SOMAXCONN) < 0) {
 		err_sys(err, "listen %s", address);
 		close(fd);

@@ -31,7 +31,8 @@ struct dial *dial_start(struct loop *loop, const struct dial_target *target, dia
 /* Forget it: fn is not called. NULL is fine. */
 void dial_cancel(struct dial *d);
 
-/* A listening TCP socket on a numeric address ("127.0.0.1:0", "[::1]:8443", ":8080"), non-blocking. -1 with err. */
+/* A listening TCP socket on a numeric address ("127.0.0.1:0", "[::1]:8443", ":8080"), non-blocking. What is accepted on
+ * it sends without delay and is kept alive. -1 with err. */
 int dial_listen(const char *address, struct err *err);
 /* The address a socket is bound to, or its peer's, as "ADDRESS:PORT". out holds DIAL_NAME_MAX bytes. */
 #define DIAL_NAME_MAX 64

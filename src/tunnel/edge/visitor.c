@@ -1,6 +1,5 @@
 /* HTTP/1.1 on the public side. Reading stops while the tunnel has no room; the tunnel's window is given back as the
  * visitor takes the answer. */
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -569,9 +568,7 @@ void visitor_accept(struct edge *e, int fd, const struct sockaddr_storage *from,
 {
 	struct visitor *v = mem_alloc(sizeof(*v));
 	struct err err;
-	int one = 1;
 
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
 	v->edge = e;
 	v->is_tls = is_tls;
 	v->in.max = VISITOR_IN_MAX;
