@@ -47,7 +47,8 @@ static int cred_take_secret(struct span text, const char *name, struct cred *out
 	size_t len;
 
 	if (!base64_decode(text, BASE64_PADDED, bytes, sizeof(bytes), &len))
-		return err_set(err, "\"%s\" is not padded base64 of at most %zu bytes", name, CRED_SECRET_MAX);
+		return err_set(
+			err, "\"%s\" is not padded base64 of at most %zu bytes", name, CRED_SECRET_MAX);
 	secret_set(&out->secret, bytes, len);
 	secret_wipe(bytes, sizeof(bytes));
 	return 0;
