@@ -1,0 +1,73 @@
+#!/usr/bin/env bats
+# What happens where something runs out: descriptors of the process, requests of a connection.
+
+load lib
+
+setup() {
+  cd "$BATS_TEST_TMPDIR" || return
+  credentials web
+}
+
+teardown() {
+  stop_all
+}
+
+# is_answered ADDRESS: a request gets an answer, whatever it is.
+is_answered() {
+  [ "$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 "http://$1/")" != 000 ]
+}
+
+@test "limits: an edge without free descriptors rests, and goes on when there are some again" {
+  start_edge
+  # Room for a few connections more than are open now.
+  limit=$(($(find "/proc/$(pid_of edge)/fd" -mindepth 1 | wc -l) + 8))
+  prlimit --pid "$(pid_of edge)" --nofile="$limit:$limit"
+  start visitors /usr/bin/python3 -c "
+import signal, socket
+address = ('${edge_http%:*}', ${edge_http##*:})
+held = [socket.create_connection(address) for _ in range(40)]
+print('ready', flush=True)
+signal.pause()"
+  wait_for visitors.out ready
+  wait_for edge.err 'no file descriptor left'
+  # An accept loop that spins says so without end.
+  before=$(awk '{print $14 + $15}' "/proc/$(pid_of edge)/stat")
+  wait_for edge.err 'no file descriptor left' 5
+  after=$(awk '{print $14 + $15}' "/proc/$(pid_of edge)/stat")
+  [ "$((after - before))" -le 5 ]
+  [ "$(grep -c 'no file descriptor left' edge.err)" -le 20 ]
+  stop visitors
+  within 10 is_answered "$edge_http"
+}
+
+@test "limits: a service that ends HTTP/2 connections after 100 requests loses none" {
+  start_edge
+  cat >nginx.conf <<CONF
+daemon off;
+worker_processes 1;
+pid $PWD/nginx.pid;
+error_log stderr;
+events { worker_connections 256; }
+http {
+  access_log off;
+  client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
+  keepalive_requests 100;
+  server {
+    listen unix:$PWD/nginx.sock ssl http2;
+    ssl_certificate $PWD/dev/public.pem;
+    ssl_certificate_key $PWD/dev/public.key;
+    location / { return 200 "\$server_protocol\\n"; }
+  }
+}
+CONF
+  start nginx nginx -e stderr -p "$PWD" -c "$PWD/nginx.conf"
+  within 10 curl -sk -o /dev/null --unix-socket nginx.sock https://nginx/
+  start_connector connector "unix+tls:$PWD/nginx.sock" --no-tls-verify --http2-origin
+  [ "$(fetch /)" = HTTP/2.0 ]
+  for i in {1..3000}; do
+    printf 'url=http://%s/%d\noutput=/dev/null\n' "$edge_http" "$i"
+  done >requests
+  curl -s --parallel --parallel-max 20 -w '%{http_code}\n' -K requests | sort | uniq -c >codes
+  cat codes
+  [ "$(awk '{print $1 ":" $2}' codes)" = 3000:200 ]
+}
