@@ -22,6 +22,7 @@ is_answered() {
   # Room for a few connections more than are open now.
   limit=$(($(find "/proc/$(pid_of edge)/fd" -mindepth 1 | wc -l) + 8))
   prlimit --pid "$(pid_of edge)" --nofile="$limit:$limit"
+  # shellcheck disable=SC2154 # set by start_edge
   start visitors /usr/bin/python3 -c "
 import signal, socket
 address = ('${edge_http%:*}', ${edge_http##*:})
@@ -45,7 +46,7 @@ signal.pause()"
   cat >nginx.conf <<CONF
 daemon off;
 worker_processes 1;
-pid $PWD/nginx.pid;
+pid $PWD/own.pid;
 error_log stderr;
 events { worker_connections 256; }
 http {
@@ -60,7 +61,7 @@ http {
   }
 }
 CONF
-  start nginx nginx -e stderr -p "$PWD" -c "$PWD/nginx.conf"
+  start service nginx -e stderr -p "$PWD" -c "$PWD/nginx.conf"
   within 10 curl -sk -o /dev/null --unix-socket nginx.sock https://nginx/
   start_connector connector "unix+tls:$PWD/nginx.sock" --no-tls-verify --http2-origin
   [ "$(fetch /)" = HTTP/2.0 ]
