@@ -332,5 +332,7 @@ bool rx_is_final(const struct rx_set *set, const struct rx_state *s);
 
 /* As rx_scan_new with another ceiling for the cache; 0 makes it simulate without one. */
 struct rx_scan *rx_scan_new_sized(const struct rx_set *set, size_t max);
+/* Bytes that the cache takes now. */
+size_t rx_scan_kept(const struct rx_scan *scan);
 
 #endif

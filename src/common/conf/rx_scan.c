@@ -239,6 +239,11 @@ struct rx_scan *rx_scan_new(const struct rx_set *set)
 	return rx_scan_new_sized(set, RX_SCAN_MAX);
 }
 
+size_t rx_scan_kept(const struct rx_scan *scan)
+{
+	return scan->cap * sizeof(scan->mem[0]);
+}
+
 void rx_scan_free(struct rx_scan *scan)
 {
 	if (scan == NULL)
