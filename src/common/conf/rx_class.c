@@ -20,6 +20,8 @@ static const struct rx_range posix_space[] = {{'\t', '\r'}, {' ', ' '}};
 static const struct rx_range upper[] = {{'A', 'Z'}};
 static const struct rx_range xdigit[] = {{'0', '9'}, {'A', 'F'}, {'a', 'f'}};
 
+const struct rx_ranges rx_word = {word, 4};
+
 #define SET(array)                                      \
 	{                                               \
 		array, sizeof(array) / sizeof(array[0]) \
@@ -98,48 +100,6 @@ bool rx_ranges_have(struct rx_ranges r, uint32_t c)
 	return lo < r.count && r.at[lo].lo <= c;
 }
 
-/* A range that touches one of the last two extends it: with letters of both cases these grow in turn. */
-void rx_class_add(struct rx_class *c, uint32_t lo, uint32_t hi)
-{
-	for (size_t back = 1; back <= 2 && back <= c->count; back++) {
-		struct rx_range *r = &c->at[c->count - back];
-		if (lo <= r->hi + 1 && r->lo <= hi + 1) {
-			r->lo = lo < r->lo ? lo : r->lo;
-			r->hi = hi > r->hi ? hi : r->hi;
-			return;
-		}
-	}
-	if (c->count == c->cap) {
-		c->cap = c->cap > 0 ? 2 * c->cap : 4;
-		c->at = mem_grow(c->at, c->cap, sizeof(c->at[0]));
-	}
-	c->at[c->count++] = (struct rx_range){lo, hi};
-}
-
-void rx_class_add_ranges(struct rx_class *c, struct rx_ranges r)
-{
-	for (size_t i = 0; i < r.count; i++)
-		rx_class_add(c, r.at[i].lo, r.at[i].hi);
-}
-
-void rx_class_add_orbit(struct rx_class *c, uint32_t code)
-{
-	rx_class_add(c, code, code);
-	for (uint32_t f = rx_fold_next(code); f != code; f = rx_fold_next(f))
-		rx_class_add(c, f, f);
-}
-
-void rx_class_add_folded(struct rx_class *c, uint32_t lo, uint32_t hi)
-{
-	rx_class_add(c, lo, hi);
-	for (size_t i = fold_search(lo); i < rx_fold_count && rx_folds[i].lo <= hi; i++) {
-		uint32_t first = lo > rx_folds[i].lo ? lo : rx_folds[i].lo;
-		uint32_t last = hi < rx_folds[i].hi ? hi : rx_folds[i].hi;
-		for (uint32_t code = first; code <= last; code++)
-			rx_class_add_orbit(c, code);
-	}
-}
-
 static int by_bounds(const void *a, const void *b)
 {
 	const struct rx_range *x = a, *y = b;
@@ -166,13 +126,67 @@ void rx_class_clean(struct rx_class *c)
 	c->count = kept;
 }
 
+/* Room for one more: first what overlaps is merged, so that memory follows what the class holds, not what was added. */
+static void make_room(struct rx_class *c)
+{
+	if (c->count < c->cap)
+		return;
+	rx_class_clean(c);
+	if (c->count < c->cap / 2)
+		return;
+	c->cap = c->cap > 0 ? 2 * c->cap : 4;
+	c->at = mem_grow(c->at, c->cap, sizeof(c->at[0]));
+}
+
+/* A range that touches one of the last two extends it: with letters of both cases these grow in turn. */
+void rx_class_add(struct rx_class *c, uint32_t lo, uint32_t hi)
+{
+	for (size_t back = 1; back <= 2 && back <= c->count; back++) {
+		struct rx_range *r = &c->at[c->count - back];
+		if (lo <= r->hi + 1 && r->lo <= hi + 1) {
+			r->lo = lo < r->lo ? lo : r->lo;
+			r->hi = hi > r->hi ? hi : r->hi;
+			return;
+		}
+	}
+	make_room(c);
+	c->at[c->count++] = (struct rx_range){lo, hi};
+}
+
+void rx_class_add_ranges(struct rx_class *c, struct rx_ranges r)
+{
+	for (size_t i = 0; i < r.count; i++)
+		rx_class_add(c, r.at[i].lo, r.at[i].hi);
+}
+
+/* Add those of the orbit of code that are not between lo and hi. */
+static void add_others(struct rx_class *c, uint32_t code, uint32_t lo, uint32_t hi)
+{
+	for (uint32_t f = rx_fold_next(code); f != code; f = rx_fold_next(f))
+		if (f < lo || f > hi)
+			rx_class_add(c, f, f);
+}
+
+void rx_class_add_folded(struct rx_class *c, uint32_t lo, uint32_t hi)
+{
+	rx_class_add(c, lo, hi);
+	for (size_t i = fold_search(lo); i < rx_fold_count && rx_folds[i].lo <= hi; i++) {
+		uint32_t first = lo > rx_folds[i].lo ? lo : rx_folds[i].lo;
+		uint32_t last = hi < rx_folds[i].hi ? hi : rx_folds[i].hi;
+		for (uint32_t code = first; code <= last; code++)
+			add_others(c, code, lo, hi);
+	}
+}
+
 void rx_class_fold(struct rx_class *c)
 {
-	size_t count = c->count;
+	struct rx_class out = {0};
 
-	for (size_t i = 0; i < count; i++)
-		rx_class_add_folded(c, c->at[i].lo, c->at[i].hi);
-	rx_class_clean(c);
+	for (size_t i = 0; i < c->count; i++)
+		rx_class_add_folded(&out, c->at[i].lo, c->at[i].hi);
+	rx_class_clean(&out);
+	rx_class_free(c);
+	*c = out;
 }
 
 void rx_class_negate(struct rx_class *c)

@@ -1,11 +1,6 @@
 /* Escapes, and classes in brackets. */
 #include "common/conf/rx_private.h"
 
-static const char *end_of(struct span s)
-{
-	return s.p + s.len;
-}
-
 static int hex_value(uint32_t c)
 {
 	if (c >= '0' && c <= '9')
@@ -66,7 +61,7 @@ static bool parse_octal(struct rx_parser *p, uint32_t first, uint32_t *code)
 	if (first != '0' && !next_is_octal(p))
 		return false;
 	*code = first - '0';
-	for (int i = 1; i < 3 && next_is_octal(p); i++, p->in = span_skip(p->in, 1))
+	for (int i = 1; i < 3 && next_is_octal(p); i++, rx_skip(p, 1))
 		*code = *code * 8 + (uint32_t)(p->in.p[0] - '0');
 	return true;
 }
@@ -88,7 +83,7 @@ int rx_parse_escape(struct rx_parser *p, uint32_t *code)
 	uint32_t c;
 	bool ok;
 
-	p->in = span_skip(p->in, 1);
+	rx_skip(p, 1);
 	if (p->in.len == 0)
 		return rx_refuse(p, "trailing backslash at end of expression", p->in.p, p->in.p);
 	if (rx_take(p, &p->in, &c) < 0)
@@ -133,7 +128,7 @@ static int take_property(struct rx_parser *p, struct span *s, struct span *name)
 		if (rx_take(p, &rest, &c) < 0)
 			return -1;
 	if (end == whole.len)
-		return rx_refuse(p, "invalid character class range", whole.p, end_of(whole));
+		return rx_refuse(p, "invalid character class range", whole.p, rx_end(whole));
 	*s = span_skip(whole, end + 1);
 	return 0;
 }
@@ -169,7 +164,7 @@ int rx_parse_set_escape(struct rx_parser *p, struct rx_class *c)
 	if (!rx_class_add_perl(&set, name))
 		return 0;
 	add_set(p, c, &set, letter != name);
-	p->in = span_skip(p->in, 2);
+	rx_skip(p, 2);
 	return 1;
 }
 
@@ -188,14 +183,14 @@ static int parse_posix(struct rx_parser *p, struct rx_class *c)
 	if (!rx_class_add_posix(&set, negate ? span_skip(name, 1) : name))
 		return rx_refuse(p, "invalid character class range", p->in.p, end + 2);
 	add_set(p, c, &set, negate);
-	p->in = span_skip(p->in, name.len + 4);
+	rx_skip(p, name.len + 4);
 	return 1;
 }
 
 static int parse_class_char(struct rx_parser *p, struct span whole, uint32_t *c)
 {
 	if (p->in.len == 0)
-		return rx_refuse(p, "missing closing ]", whole.p, end_of(whole));
+		return rx_refuse(p, "missing closing ]", whole.p, rx_end(whole));
 	return p->in.p[0] == '\\' ? rx_parse_escape(p, c) : rx_take(p, &p->in, c);
 }
 
@@ -209,7 +204,7 @@ static int parse_range(struct rx_parser *p, struct span whole, struct rx_class *
 		return -1;
 	hi = lo;
 	if (p->in.len >= 2 && p->in.p[0] == '-' && p->in.p[1] != ']') {
-		p->in = span_skip(p->in, 1);
+		rx_skip(p, 1);
 		if (parse_class_char(p, whole, &hi) < 0)
 			return -1;
 		if (hi < lo)
@@ -238,17 +233,17 @@ int rx_parse_class(struct rx_parser *p)
 	struct span whole = p->in;
 	struct rx_class set = {0};
 
-	p->in = span_skip(p->in, 1);
-	bool negate = p->in.len > 0 && p->in.p[0] == '^';
+	rx_skip(p, 1);
+	bool negate = rx_next_is(p, '^');
 	if (negate)
-		p->in = span_skip(p->in, 1);
+		rx_skip(p, 1);
 	/* A closing bracket in the first place is a character. */
-	for (bool first = true; first || p->in.len == 0 || p->in.p[0] != ']'; first = false)
+	for (bool first = true; first || !rx_next_is(p, ']'); first = false)
 		if (parse_class_item(p, whole, &set) < 0) {
 			rx_class_free(&set);
 			return -1;
 		}
-	p->in = span_skip(p->in, 1);
+	rx_skip(p, 1);
 	rx_class_clean(&set);
 	if (negate)
 		rx_class_negate(&set);

@@ -73,7 +73,7 @@ static bool matches_newline(const struct rx_node *n)
 static void add_literal(struct rx_class *set, const struct rx_node *literal)
 {
 	if ((literal->flags & RX_FOLD) != 0)
-		rx_class_add_orbit(set, literal->text[0]);
+		rx_class_add_folded(set, literal->text[0], literal->text[0]);
 	else
 		rx_class_add(set, literal->text[0], literal->text[0]);
 }

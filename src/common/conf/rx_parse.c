@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
+#include "common/base/out.h"
 #include "common/base/utf8.h"
 #include "common/conf/rx_private.h"
 
@@ -9,18 +10,18 @@
 
 int rx_refuse(struct rx_parser *p, const char *reason, const char *from, const char *to)
 {
-	*p->at = (size_t)(from - p->text.p);
-	return err_set(p->err, "%s: `%.*s`", reason, (int)(to - from < ERR_MAX ? to - from : ERR_MAX), from);
-}
+	struct buf part = {.max = ERR_MAX};
 
-static const char *end_of(struct span s)
-{
-	return s.p + s.len;
+	*p->at = (size_t)(from - p->text.p);
+	out_escape(span_of(from, (size_t)(to - from)), &part);
+	err_set(p->err, "%s: `%.*s`", reason, (int)buf_len(&part), buf_span(&part).p);
+	buf_free(&part);
+	return -1;
 }
 
 static int refuse_whole(struct rx_parser *p, const char *reason)
 {
-	return rx_refuse(p, reason, p->text.p, end_of(p->text));
+	return rx_refuse(p, reason, p->text.p, rx_end(p->text));
 }
 
 int rx_take(struct rx_parser *p, struct span *s, uint32_t *c)
@@ -30,19 +31,9 @@ int rx_take(struct rx_parser *p, struct span *s, uint32_t *c)
 		return 0;
 	size_t len = utf8_decode(*s, c);
 	if (len == 0)
-		return rx_refuse(p, "invalid UTF-8", s->p, end_of(*s));
+		return rx_refuse(p, "invalid UTF-8", s->p, rx_end(*s));
 	*s = span_skip(*s, len);
 	return 0;
-}
-
-static bool next_is(const struct rx_parser *p, char c)
-{
-	return p->in.len > 0 && p->in.p[0] == c;
-}
-
-static void skip(struct rx_parser *p, size_t n)
-{
-	p->in = span_skip(p->in, n);
 }
 
 /* A decimal number without leading zeros. False when there is none. */
@@ -83,10 +74,10 @@ static bool take_counts(struct span *s, int *min, int *max)
 static int repeat(
 	struct rx_parser *p, enum rx_node_op op, int min, int max, const char *op_at, const char **last)
 {
-	bool lazy = next_is(p, '?');
+	bool lazy = rx_next_is(p, '?');
 
 	if (lazy)
-		skip(p, 1);
+		rx_skip(p, 1);
 	if (*last != NULL)
 		return rx_refuse(p, "invalid nested repetition operator", *last, p->in.p);
 	*last = op_at;
@@ -103,7 +94,7 @@ static int parse_operator(struct rx_parser *p, enum rx_node_op op, const char **
 {
 	const char *at = p->in.p;
 
-	skip(p, 1);
+	rx_skip(p, 1);
 	return repeat(p, op, 0, 0, at, last);
 }
 
@@ -114,7 +105,7 @@ static int parse_counts(struct rx_parser *p, const char **last)
 
 	if (!take_counts(&p->in, &min, &max)) {
 		rx_tree_push_literal(&p->tree, '{');
-		skip(p, 1);
+		rx_skip(p, 1);
 		*last = NULL;
 		return 0;
 	}
@@ -152,13 +143,13 @@ static int parse_named_group(struct rx_parser *p, size_t head)
 	if (end == p->in.len && check_utf8(p, p->in) < 0)
 		return -1;
 	if (end == p->in.len)
-		return rx_refuse(p, "invalid named capture", p->in.p, end_of(p->in));
+		return rx_refuse(p, "invalid named capture", p->in.p, rx_end(p->in));
 	if (check_utf8(p, name) < 0)
 		return -1;
 	if (!is_name(name))
-		return rx_refuse(p, "invalid named capture", p->in.p, end_of(name) + 1);
+		return rx_refuse(p, "invalid named capture", p->in.p, rx_end(name) + 1);
 	rx_tree_open(&p->tree, true);
-	skip(p, end + 1);
+	rx_skip(p, end + 1);
 	return 0;
 }
 
@@ -181,7 +172,7 @@ static int parse_flags(struct rx_parser *p)
 	bool off = false, any = true; /* any: was there one since the minus? */
 	uint32_t c;
 
-	skip(p, 2);
+	rx_skip(p, 2);
 	while (p->in.len > 0) {
 		if (rx_take(p, &p->in, &c) < 0)
 			return -1;
@@ -212,7 +203,7 @@ static int parse_paren(struct rx_parser *p)
 	if (span_starts(p->in, SPAN("(?")))
 		return parse_flags(p);
 	rx_tree_open(&p->tree, true);
-	skip(p, 1);
+	rx_skip(p, 1);
 	return 0;
 }
 
@@ -225,7 +216,7 @@ static int parse_quoted(struct rx_parser *p)
 
 	if (end != NULL)
 		quoted.len = (size_t)(end - quoted.p);
-	skip(p, 2 + quoted.len + (end != NULL ? 2 : 0));
+	rx_skip(p, 2 + quoted.len + (end != NULL ? 2 : 0));
 	while (quoted.len > 0) {
 		if (rx_take(p, &quoted, &c) < 0)
 			return -1;
@@ -250,7 +241,7 @@ static int parse_backslash(struct rx_parser *p)
 	}
 	if (what != 0) {
 		rx_tree_push_assert(&p->tree, what);
-		skip(p, 2);
+		rx_skip(p, 2);
 		return 0;
 	}
 	int is_set = rx_parse_set_escape(p, &set);
@@ -279,7 +270,7 @@ static int parse_close(struct rx_parser *p)
 {
 	if (!rx_tree_close(&p->tree))
 		return refuse_whole(p, "unexpected )");
-	skip(p, 1);
+	rx_skip(p, 1);
 	return 0;
 }
 
@@ -294,7 +285,7 @@ static int parse_single(struct rx_parser *p, char c)
 	case '$': rx_tree_push_assert(&p->tree, lines ? RX_END_LINE : RX_END_TEXT); break;
 	default: rx_tree_push_any(&p->tree); break;
 	}
-	skip(p, 1);
+	rx_skip(p, 1);
 	return 0;
 }
 

@@ -37,6 +37,7 @@ struct rx_fold {
 	int32_t delta;
 };
 
+extern const struct rx_ranges rx_word;        /* as \w */
 extern const struct rx_named rx_categories[]; /* of two letters; those of one are their unions */
 extern const struct rx_named rx_scripts[];
 extern const struct rx_fold rx_folds[];
@@ -53,7 +54,6 @@ void rx_class_add(struct rx_class *c, uint32_t lo, uint32_t hi);
 void rx_class_add_ranges(struct rx_class *c, struct rx_ranges r);
 /* Add the range and all that folds to a member of it. */
 void rx_class_add_folded(struct rx_class *c, uint32_t lo, uint32_t hi);
-void rx_class_add_orbit(struct rx_class *c, uint32_t code);
 void rx_class_clean(struct rx_class *c);
 void rx_class_fold(struct rx_class *c);   /* leaves it clean */
 void rx_class_negate(struct rx_class *c); /* of a clean one */
@@ -197,7 +197,22 @@ struct rx_parser {
 	struct err *err;
 };
 
-/* Refuse the part of the text from p up to what is left. Returns -1. */
+static inline const char *rx_end(struct span s)
+{
+	return s.p + s.len;
+}
+
+static inline void rx_skip(struct rx_parser *p, size_t n)
+{
+	p->in = span_skip(p->in, n);
+}
+
+static inline bool rx_next_is(const struct rx_parser *p, char c)
+{
+	return p->in.len > 0 && p->in.p[0] == c;
+}
+
+/* Refuse the part of the text between from and to. Returns -1. */
 int rx_refuse(struct rx_parser *p, const char *reason, const char *from, const char *to);
 /* Take the next character off s; U+FFFD at the end. -1 when it is not UTF-8. */
 int rx_take(struct rx_parser *p, struct span *s, uint32_t *c);
@@ -233,6 +248,7 @@ struct rx_sets {
 /* The index of the set equal to r; if it is new, r itself is kept, so its ranges must last. */
 uint32_t rx_sets_intern(struct rx_sets *s, struct rx_ranges r, bool *is_new);
 void rx_sets_free(struct rx_sets *s);
+void rx_sort(uint32_t *at, size_t count); /* ascending */
 
 struct rx {
 	struct rx_inst *prog;
@@ -258,8 +274,15 @@ struct rx_partition {
 };
 
 uint32_t rx_partition_find(const struct rx_partition *p, uint32_t c);
-/* Class of the character that text begins with; its length in *len. text must not be empty. */
-uint32_t rx_partition_next(const struct rx_partition *p, struct span text, size_t *len);
+uint32_t rx_partition_decode(const struct rx_partition *p, struct span text, size_t *len);
+/* Class of the character that text, which is not empty, begins with; its length in *len. */
+static inline uint32_t rx_partition_next(const struct rx_partition *p, struct span text, size_t *len)
+{
+	unsigned char c = (unsigned char)text.p[0];
+
+	*len = 1;
+	return c < 128 ? p->ascii[c] : rx_partition_decode(p, text, len);
+}
 
 /* What an assertion asks about a neighbour. */
 enum rx_kind {
@@ -309,5 +332,7 @@ bool rx_is_final(const struct rx_set *set, const struct rx_state *s);
 
 /* As rx_scan_new with another ceiling for the cache; 0 makes it simulate without one. */
 struct rx_scan *rx_scan_new_sized(const struct rx_set *set, size_t max);
+/* Bytes that the cache takes now. */
+size_t rx_scan_kept(const struct rx_scan *scan);
 
 #endif

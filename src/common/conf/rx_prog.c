@@ -45,7 +45,8 @@ static void emit_set(struct compiler *c, struct rx_ranges set)
 
 	if (is_new) {
 		struct rx_range *own = mem_array(set.count + 1, sizeof(*own));
-		memcpy(own, set.at, set.count * sizeof(*own));
+		for (size_t k = 0; k < set.count; k++)
+			own[k] = set.at[k];
 		sets->at[i].at = own;
 	}
 	emit(c, RX_CHAR, here(c) + 1, i);
@@ -58,7 +59,7 @@ static void emit_text(struct compiler *c, const struct rx_node *n)
 	for (size_t i = 0; i < n->len; i++) {
 		set.count = 0;
 		if ((n->flags & RX_FOLD) != 0)
-			rx_class_add_orbit(&set, n->text[i]);
+			rx_class_add_folded(&set, n->text[i], n->text[i]);
 		else
 			rx_class_add(&set, n->text[i], n->text[i]);
 		rx_class_clean(&set);

@@ -54,13 +54,6 @@ static void flush(struct rx_scan *scan)
 	scan->states = scan->bytes = 0;
 }
 
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 static uint32_t hash(const struct rx_state *s)
 {
 	uint32_t h = (uint32_t)s->best * 31 + s->before;
@@ -108,7 +101,7 @@ static uint32_t keep(struct rx_scan *scan, struct rx_state *s)
 {
 	size_t words = record_words(scan->set, s->count);
 
-	qsort(s->at, s->count, sizeof(s->at[0]), by_number);
+	rx_sort(s->at, s->count);
 	uint32_t bucket = hash(s), id = find(scan, s, bucket);
 	if (id != 0)
 		return mark_final(scan, s, id);
@@ -168,14 +161,6 @@ static size_t finish(struct rx_scan *scan, uint32_t id)
 	return *known - 1;
 }
 
-static uint32_t class_at(const struct rx_partition *part, struct span text, size_t *len)
-{
-	unsigned char c = (unsigned char)text.p[0];
-
-	*len = 1;
-	return c < 128 ? part->ascii[c] : rx_partition_next(part, text, len);
-}
-
 /* Match what is left of a text from scan->to on, step by step. */
 static size_t simulate(struct rx_scan *scan, struct span text)
 {
@@ -186,7 +171,7 @@ static size_t simulate(struct rx_scan *scan, struct span text)
 		held = scan->from;
 		scan->from = scan->to;
 		scan->to = held;
-		rx_step(&scan->walk, &scan->from, class_at(&scan->set->part, text, &len), &scan->to);
+		rx_step(&scan->walk, &scan->from, rx_partition_next(&scan->set->part, text, &len), &scan->to);
 	}
 	if (rx_is_final(scan->set, &scan->to))
 		return scan->to.best;
@@ -201,7 +186,7 @@ static size_t run(struct rx_scan *scan, uint32_t id, struct span *text)
 	size_t len;
 
 	for (; text->len > 0; *text = span_skip(*text, len)) {
-		uint32_t class = class_at(part, *text, &len), next = scan->mem[id + class];
+		uint32_t class = rx_partition_next(part, *text, &len), next = scan->mem[id + class];
 		if (next == 0 && (next = follow(scan, id, class, text->p)) == 0)
 			return simulate(scan, span_skip(*text, len));
 		if ((next & FINAL) != 0)
@@ -224,8 +209,9 @@ static uint32_t start(struct rx_scan *scan)
 
 size_t rx_scan_first(struct rx_scan *scan, struct span text)
 {
+	if (scan->set->members == 0)
+		return 0;
 	uint32_t id = start(scan);
-
 	if (id == 0)
 		return simulate(scan, text);
 	scan->mark = text.p;
@@ -251,6 +237,11 @@ struct rx_scan *rx_scan_new_sized(const struct rx_set *set, size_t max)
 struct rx_scan *rx_scan_new(const struct rx_set *set)
 {
 	return rx_scan_new_sized(set, RX_SCAN_MAX);
+}
+
+size_t rx_scan_kept(const struct rx_scan *scan)
+{
+	return scan->cap * sizeof(scan->mem[0]);
 }
 
 void rx_scan_free(struct rx_scan *scan)

@@ -63,11 +63,16 @@ void rx_sets_free(struct rx_sets *s)
 	*s = (struct rx_sets){0};
 }
 
-static int by_code(const void *a, const void *b)
+static int by_value(const void *a, const void *b)
 {
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 
 	return (x > y) - (x < y);
+}
+
+void rx_sort(uint32_t *at, size_t count)
+{
+	qsort(at, count, sizeof(at[0]), by_value);
 }
 
 /* Intervals between neighbouring bounds of all sets. */
@@ -84,7 +89,7 @@ static void cut_intervals(struct rx_partition *p, const struct rx_sets *sets)
 			p->lo[bounds++] = sets->at[i].at[k].lo;
 			p->lo[bounds++] = sets->at[i].at[k].hi + 1;
 		}
-	qsort(p->lo, bounds, sizeof(p->lo[0]), by_code);
+	rx_sort(p->lo, bounds);
 	for (size_t i = 1; i < bounds; i++)
 		if (p->lo[i] != p->lo[kept - 1] && p->lo[i] <= RX_CODE_MAX)
 			p->lo[kept++] = p->lo[i];
@@ -110,7 +115,7 @@ uint32_t rx_partition_find(const struct rx_partition *p, uint32_t c)
 	return p->class_of[find_interval(p, c)];
 }
 
-uint32_t rx_partition_next(const struct rx_partition *p, struct span text, size_t *len)
+uint32_t rx_partition_decode(const struct rx_partition *p, struct span text, size_t *len)
 {
 	uint32_t c;
 
@@ -119,7 +124,7 @@ uint32_t rx_partition_next(const struct rx_partition *p, struct span text, size_
 		*len = 1;
 		c = 0xfffd;
 	}
-	return c < 128 ? p->ascii[c] : rx_partition_find(p, c);
+	return rx_partition_find(p, c);
 }
 
 /* Of each class while one set splits them. */
@@ -172,9 +177,7 @@ static void make_partition(struct rx_partition *p, const struct rx_sets *sets)
 }
 
 static const struct rx_range newline_ranges[] = {{'\n', '\n'}};
-static const struct rx_range word_ranges[] = {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
 static const struct rx_ranges newline = {newline_ranges, 1};
-static const struct rx_ranges word = {word_ranges, 4};
 
 /* Assertions tell characters apart too. */
 static void intern_kinds(struct rx_set *set, unsigned asserts)
@@ -184,7 +187,7 @@ static void intern_kinds(struct rx_set *set, unsigned asserts)
 	if ((asserts & (RX_BEGIN_LINE | RX_END_LINE)) != 0)
 		rx_sets_intern(&set->sets, newline, &is_new);
 	if ((asserts & (RX_WORD_EDGE | RX_NO_WORD_EDGE)) != 0)
-		rx_sets_intern(&set->sets, word, &is_new);
+		rx_sets_intern(&set->sets, rx_word, &is_new);
 }
 
 static void find_kinds(struct rx_set *set, unsigned asserts)
@@ -194,7 +197,7 @@ static void find_kinds(struct rx_set *set, unsigned asserts)
 		uint32_t c = set->part.sample[i];
 		if ((asserts & (RX_BEGIN_LINE | RX_END_LINE)) != 0 && rx_ranges_have(newline, c))
 			set->kind[i] = RX_NEWLINE;
-		if ((asserts & (RX_WORD_EDGE | RX_NO_WORD_EDGE)) != 0 && rx_ranges_have(word, c))
+		if ((asserts & (RX_WORD_EDGE | RX_NO_WORD_EDGE)) != 0 && rx_ranges_have(rx_word, c))
 			set->kind[i] = RX_WORD;
 	}
 }
