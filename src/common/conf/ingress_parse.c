@@ -130,6 +130,16 @@ static void keep_warnings(struct ingress_file *f, const struct yaml_decode *d)
 	}
 }
 
+static enum ingress_fault problem_fault(enum yaml_problem_kind kind)
+{
+	switch (kind) {
+	case YAML_PROBLEM_TYPE: return INGRESS_YAML_TYPE;
+	case YAML_PROBLEM_DUPLICATE: return INGRESS_YAML_DUPLICATE_KEY;
+	case YAML_PROBLEM_ALIAS: return INGRESS_YAML_SYNTAX;
+	}
+	abort();
+}
+
 static enum ingress_fault decode_file(struct reading *r, const struct yaml_tree *tree)
 {
 	static const struct yaml_struct type = {"config.configFileSettings", file_members, 4, decode_setting};
@@ -139,9 +149,7 @@ static enum ingress_fault decode_file(struct reading *r, const struct yaml_tree 
 	yaml_decode_struct(&d, yaml_tree_root(tree), &type, r);
 	if (d.problem_count > 0) {
 		const struct yaml_problem *p = &d.problems[0];
-		result = fault(r,
-			p->kind == YAML_PROBLEM_DUPLICATE ? INGRESS_YAML_DUPLICATE_KEY : INGRESS_YAML_TYPE,
-			p->at, p->err.text);
+		result = fault(r, problem_fault(p->kind), p->at, p->err.text);
 	} else if (r->setting_wrong) {
 		result = fault(r, INGRESS_SETTING_TYPE, r->setting_at, r->setting_err.text);
 	} else {
