@@ -6,13 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/base/err.h"
-#include "common/base/span.h"
-
-/* Where something stands in the file; line 0: nowhere, it is a default. */
-struct ingress_place {
-	unsigned line, column; /* from 1 */
-};
+#include "common/conf/settings.h"
+#include "common/conf/yaml.h"
 
 enum ingress_kind {
 	INGRESS_HTTP,        /* http, https, ws, wss */
@@ -62,15 +57,15 @@ enum ingress_key {
 const char *ingress_key_name(enum ingress_key key);
 
 struct ingress_ip_rule {
-	char *prefix;
-	int *ports;
+	char *prefix; /* NULL when absent */
+	int64_t *ports;
 	size_t port_count;
 	bool allow;
 };
 
 struct ingress_access {
 	bool required;
-	char *team_name;
+	char *team_name; /* NULL when absent */
 	char **aud_tags;
 	size_t aud_count;
 };
@@ -86,7 +81,14 @@ struct ingress_options {
 	struct ingress_ip_rule *ip_rules;
 	size_t ip_rule_count;
 	struct ingress_access access;
-	struct ingress_place where[INGRESS_KEYS]; /* of each key */
+	struct yaml_mark where[INGRESS_KEYS]; /* of each key's value; line 0: it is a default */
+};
+
+/* warp-routing: for TCP and UDP streams of private networks. */
+struct ingress_warp {
+	int64_t connect_timeout_ns, tcp_keep_alive_ns;
+	uint64_t max_active_flows; /* 0: no limit */
+	struct yaml_mark at;       /* line 0: not in the file */
 };
 
 struct ingress_rule {
@@ -95,7 +97,7 @@ struct ingress_rule {
 	char *path;     /* expression, "" for every path */
 	struct ingress_service service;
 	struct ingress_options options;
-	struct ingress_place at, hostname_at, path_at, service_at;
+	struct yaml_mark at, hostname_at, path_at, service_at;
 };
 
 struct ingress; /* opaque; owned by whoever made it */
@@ -127,9 +129,32 @@ const char *ingress_fault_class(enum ingress_fault fault);
 /* What went wrong, and where. */
 struct ingress_error {
 	enum ingress_fault fault;
-	struct ingress_place at;
+	struct yaml_mark at;
 	struct err err; /* message, without file and place */
 };
+
+/* A key that cloudflared does not know where it stands, and reports without failing. */
+struct ingress_warning {
+	struct yaml_mark at;
+	char *key;
+	const char *type; /* Go's name of what it stands in: "config.OriginRequestConfig" */
+};
+
+/* A configuration file. Zero-initialised is an empty one. */
+struct ingress_file {
+	char *tunnel; /* UUID or name; NULL when absent */
+	struct yaml_mark tunnel_at;
+	struct ingress *ingress; /* NULL when there are no rules */
+	struct ingress_warp warp;
+	struct settings settings;
+	struct ingress_warning *warnings;
+	size_t warning_count;
+};
+
+/* Parse a file whole. INGRESS_OK, or INGRESS_NO_RULES or INGRESS_NO_CONFIG_FILE with what else it says in out, or another
+ * fault with out empty. error is filled in for all but INGRESS_OK. */
+enum ingress_fault ingress_parse(struct span yaml, struct ingress_file *out, struct ingress_error *error);
+void ingress_file_free(struct ingress_file *f);
 
 /* One rule that serves everything, as cloudflared makes it of --url and its like. service is parsed as in a file; options
  * are the defaults. NULL with err. */
@@ -138,11 +163,18 @@ void ingress_free(struct ingress *in); /* NULL is fine */
 
 size_t ingress_count(const struct ingress *in);
 const struct ingress_rule *ingress_rule(const struct ingress *in, size_t i);
+/* The global originRequest over the defaults. */
+const struct ingress_options *ingress_global(const struct ingress *in);
 /* The options of ingress_single's rule, to be changed before use. */
 struct ingress_options *ingress_single_options(struct ingress *in);
 
+/* Memory for choosing rules: one for each loop. The ingress is borrowed. */
+struct ingress_matcher;
+struct ingress_matcher *ingress_matcher_new(const struct ingress *in);
+void ingress_matcher_free(struct ingress_matcher *m); /* NULL is fine */
+
 /* The rule that serves a request: host as received (a port is cut off, case counts), path percent-decoded, without
  * query. The last rule matches everything, so this cannot fail. Index from 0. */
-size_t ingress_match(const struct ingress *in, struct span host, struct span path);
+size_t ingress_match(struct ingress_matcher *m, struct span host, struct span path);
 
 #endif

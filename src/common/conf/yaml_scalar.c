@@ -322,8 +322,7 @@ int yaml_scalar_value(const struct yaml_node *n, struct yaml_value *out, struct 
 
 /* --- As typed fields take them --- */
 
-/* Is the value a text for Go, whatever its tag? */
-static bool is_text(const struct yaml_value *v)
+bool yaml_is_text(const struct yaml_value *v)
 {
 	return v->tag == YAML_TAG_STR || v->tag == YAML_TAG_BINARY || v->tag == YAML_TAG_MERGE ||
 	       v->tag == YAML_TAG_SEQ || v->tag == YAML_TAG_MAP || v->tag == YAML_TAG_OTHER;
@@ -336,7 +335,7 @@ bool yaml_as_bool(const struct yaml_node *n, const struct yaml_value *v, bool *o
 		return true;
 	}
 	*out = is_one_of(n->text, yes_words);
-	return is_text(v) && (*out || is_one_of(n->text, no_words));
+	return yaml_is_text(v) && (*out || is_one_of(n->text, no_words));
 }
 
 /* A conversion past the range gives the least value on the processors that cloudflared is used on. */
@@ -364,7 +363,7 @@ bool yaml_as_uint(const struct yaml_value *v, uint64_t *out)
 
 bool yaml_as_duration(const struct yaml_node *n, const struct yaml_value *v, int64_t *ns)
 {
-	return is_text(v) && duration_parse(n->text, ns) == DURATION_OK;
+	return yaml_is_text(v) && duration_parse(n->text, ns) == DURATION_OK;
 }
 
 /* The bytes of !!binary; line breaks between the characters are fine. */

@@ -20,6 +20,9 @@ enum yaml_tag yaml_scalar_tag(struct span text);
  * go-yaml treats as an error of the whole document. Texts are YAML_TAG_STR, also those with unknown tags. */
 int yaml_scalar_value(const struct yaml_node *n, struct yaml_value *out, struct err *err);
 
+/* Is it a text for Go: no null, boolean, number or date? */
+bool yaml_is_text(const struct yaml_value *v);
+
 /* As a typed field of a Go struct takes a SCALAR node that yaml_scalar_value accepted and that is not null. False when
  * it does not fit. Ints and uints cut floats; bools know yes, no, on, off, quoted too; durations are texts with units. */
 bool yaml_as_bool(const struct yaml_node *n, const struct yaml_value *v, bool *out);

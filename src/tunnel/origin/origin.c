@@ -14,7 +14,7 @@ static const double duration_bounds[] = {.005, .01, .025, .05, .1, .25, .5, 1, 2
 
 struct origin {
 	struct worker *worker;
-	const struct ingress *ingress;
+	struct ingress_matcher *matcher;
 	struct service *services; /* one a rule, in their order */
 	size_t count;
 	char connector_id[UUID_TEXT_LEN + 1];
@@ -30,7 +30,7 @@ struct origin *origin_new(
 	struct origin *o = mem_alloc(sizeof(*o));
 
 	o->worker = w;
-	o->ingress = ingress;
+	o->matcher = ingress_matcher_new(ingress);
 	o->services = mem_array(ingress_count(ingress), sizeof(*o->services));
 	uuid_print(connector_id, o->connector_id);
 	o->metrics.duration.bounds = duration_bounds;
@@ -51,6 +51,7 @@ void origin_free(struct origin *o)
 	for (size_t i = 0; i < o->count; i++)
 		service_fini(&o->services[i]);
 	free(o->services);
+	ingress_matcher_free(o->matcher);
 	header_free(&o->fields);
 	buf_free(&o->path);
 	buf_free(&o->host);
@@ -98,7 +99,7 @@ static struct service *origin_service(struct origin *o, const struct exchange_he
 {
 	if (o->count == 1)
 		return &o->services[0];
-	return &o->services[ingress_match(o->ingress, head->authority, origin_decode_path(o, head->path))];
+	return &o->services[ingress_match(o->matcher, head->authority, origin_decode_path(o, head->path))];
 }
 
 /* --- The request for the service --- */
