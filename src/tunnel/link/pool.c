@@ -223,7 +223,8 @@ static void slot_registered(struct slot *s)
 		slot_called(s, RPC_UPDATE_CONFIGURATION);
 		control_client_configure(&s->client, p->conf->config);
 	}
-	if (first)
+	/* Whoever was told may have stopped it. */
+	if (first && !p->stopping)
 		pool_start_others(p);
 }
 
