@@ -17,6 +17,7 @@ struct client {
 	struct origin *origin;
 	struct admin *admin;
 	struct tls_context *tls;
+	struct client_calls calls[CLIENT_METHODS];
 	bool stopping;
 	char connector_id[UUID_TEXT_LEN + 1];
 };
@@ -53,6 +54,13 @@ static void client_on_lost(void *arg, unsigned index, const char *edge, const ch
 	c->events->lost(c->arg, index, edge, pool_state(c->pool)->slot[index].location, why);
 }
 
+static void client_on_called(void *arg, enum rpc_method method, uint64_t took_us, bool answered)
+{
+	struct client *c = arg;
+
+	client_calls_count(c->calls, method, took_us, answered);
+}
+
 static void client_on_refused(void *arg, const char *why)
 {
 	struct client *c = arg;
@@ -67,8 +75,8 @@ static void client_on_stopped(void *arg)
 	c->events->over(c->arg, NULL);
 }
 
-static const struct pool_events client_pool_events = {
-	client_on_request, client_on_registered, client_on_lost, client_on_refused, client_on_stopped};
+static const struct pool_events client_pool_events = {client_on_request, client_on_registered, client_on_lost,
+	client_on_called, client_on_refused, client_on_stopped};
 
 /* --- Operators' listener --- */
 
@@ -88,7 +96,7 @@ static void client_on_admin(void *arg, struct span path, struct admin_answer *an
 	} else if (span_eq(path, SPAN("/metrics"))) {
 		answer->status = 200;
 		answer->content_type = METRICS_CONTENT_TYPE;
-		client_metrics_print(state, origin_metrics(c->origin), &answer->body);
+		client_metrics_print(state, origin_metrics(c->origin), c->calls, &answer->body);
 	} else if (span_eq(path, SPAN("/quicktunnel"))) {
 		answer->status = 200;
 		buf_addf(&answer->body, "{\"hostname\":\"%s\"}",
@@ -149,6 +157,7 @@ struct client *client_start(struct worker *w, const struct client_conf *conf,
 	c->worker = w;
 	c->conf = conf;
 	c->events = events;
+	client_calls_init(c->calls);
 	c->arg = arg;
 	if (client_open(c, err) < 0) {
 		client_free(c);

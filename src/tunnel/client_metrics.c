@@ -3,6 +3,22 @@
 #include "common/base/version.h"
 #include "tunnel/ops/metrics.h"
 
+static const double call_bounds[] = {.05, .15, .45, 1.35, 4.05};
+
+void client_calls_init(struct client_calls calls[CLIENT_METHODS])
+{
+	for (size_t i = 0; i < CLIENT_METHODS; i++)
+		calls[i] = (struct client_calls){.latency = METRICS_HISTOGRAM(call_bounds)};
+}
+
+void client_calls_count(
+	struct client_calls calls[CLIENT_METHODS], enum rpc_method method, uint64_t took_us, bool answered)
+{
+	calls[method].made++;
+	calls[method].failed += !answered;
+	metrics_observe(&calls[method].latency, (double)took_us / 1e6);
+}
+
 static void print_codes(const struct origin_metrics *m, struct buf *out)
 {
 	metrics_family(out, "cloudflared_tunnel_response_by_code", "counter",
@@ -47,6 +63,46 @@ static void print_registrations(const struct pool_state *p, struct buf *out)
 		(double)(p->registration_failures - p->duplicates));
 }
 
+static const char *const rpc_labels[CLIENT_METHODS] = {
+	[RPC_REGISTER] = "handler=\"registration\",method=\"register_connection\"",
+	[RPC_UNREGISTER] = "handler=\"registration\",method=\"unregister_connection\"",
+	[RPC_UPDATE_CONFIGURATION] = "handler=\"registration\",method=\"update_local_configuration\"",
+};
+
+static void print_calls(const struct client_calls *calls, struct buf *out)
+{
+	metrics_family(out, "cloudflared_rpc_client_operations", "counter",
+		"Number of rpc methods by handler requested");
+	for (size_t i = 0; i < CLIENT_METHODS; i++)
+		metrics_sample(
+			out, "cloudflared_rpc_client_operations", rpc_labels[i], (double)calls[i].made);
+	metrics_family(out, "cloudflared_rpc_client_failures", "counter",
+		"Number of rpc methods failures by handler requested");
+	for (size_t i = 0; i < CLIENT_METHODS; i++)
+		metrics_sample(
+			out, "cloudflared_rpc_client_failures", rpc_labels[i], (double)calls[i].failed);
+	metrics_family(out, "cloudflared_rpc_client_latency_secs", "histogram",
+		"Latency of rpc methods by handler requested");
+	for (size_t i = 0; i < CLIENT_METHODS; i++)
+		metrics_histogram_print(
+			out, "cloudflared_rpc_client_latency_secs", rpc_labels[i], &calls[i].latency);
+	if (calls[RPC_REGISTER].failed == 0)
+		return;
+	metrics_family(out, "cloudflared_tunnel_tunnel_rpc_fail", "counter",
+		"Count of RPC connection errors by type");
+	metrics_sample(out, "cloudflared_tunnel_tunnel_rpc_fail",
+		"error=\"no_answer\",rpcName=\"registerConnection\"", (double)calls[RPC_REGISTER].failed);
+}
+
+static void print_connects(const struct origin_metrics *m, struct buf *out)
+{
+	metrics_family(out, "cloudflared_proxy_connect_latency", "histogram",
+		"Time it takes to establish and acknowledge connections in milliseconds");
+	metrics_histogram_print(out, "cloudflared_proxy_connect_latency", NULL, &m->connect_ms);
+	metrics_counter(out, "cloudflared_proxy_connect_streams_errors",
+		"Total count of failure to establish and acknowledge connections", m->connect_errors);
+}
+
 static void print_requests(const struct origin_metrics *m, struct buf *out)
 {
 	metrics_counter(out, "cloudflared_tunnel_total_requests",
@@ -57,17 +113,15 @@ static void print_requests(const struct origin_metrics *m, struct buf *out)
 		out, "cloudflared_tunnel_request_errors", "Count of error proxying to origin", m->errors);
 	metrics_gauge(out, "cloudflared_tunnel_concurrent_requests_per_tunnel",
 		"Concurrent requests proxied through each tunnel", (double)m->active);
-	metrics_gauge(out, "cloudflared_tunnel_max_concurrent_requests_per_tunnel",
-		"Largest number of concurrent requests proxied through each tunnel so far",
-		(double)m->most_active);
 	metrics_gauge(out, "cloudflared_tunnel_active_streams", "Requests and upgraded connections open now",
 		(double)m->active);
-	metrics_histogram_print(out, "cloudflared_tunnel_response_duration_seconds",
-		"Time from a request's arrival to the end of its response, or to the answer of an upgrade",
-		&m->duration);
+	metrics_family(out, "cloudflared_tunnel_response_duration_seconds", "histogram",
+		"Time from a request's arrival to the end of its response, or to the answer of an upgrade");
+	metrics_histogram_print(out, "cloudflared_tunnel_response_duration_seconds", NULL, &m->duration);
 }
 
-void client_metrics_print(const struct pool_state *pool, const struct origin_metrics *origin, struct buf *out)
+void client_metrics_print(const struct pool_state *pool, const struct origin_metrics *origin,
+	const struct client_calls calls[CLIENT_METHODS], struct buf *out)
 {
 	size_t serving = 0;
 
@@ -85,6 +139,8 @@ void client_metrics_print(const struct pool_state *pool, const struct origin_met
 		out, "cloudflared_tunnel_ha_connections", "Number of active ha connections", (double)serving);
 	print_requests(origin, out);
 	print_codes(origin, out);
+	print_connects(origin, out);
 	print_locations(pool, out);
 	print_registrations(pool, out);
+	print_calls(calls, out);
 }

@@ -6,7 +6,19 @@
 #include "tunnel/link/pool.h"
 #include "tunnel/origin/origin.h"
 
-void client_metrics_print(
-	const struct pool_state *pool, const struct origin_metrics *origin, struct buf *out);
+/* Calls to the edge of one method. */
+struct client_calls {
+	uint64_t made, failed;
+	struct metrics_histogram latency; /* seconds */
+};
+#define CLIENT_METHODS (RPC_UPDATE_CONFIGURATION + 1)
+
+void client_calls_init(struct client_calls calls[CLIENT_METHODS]);
+void client_calls_count(
+	struct client_calls calls[CLIENT_METHODS], enum rpc_method method, uint64_t took_us, bool answered);
+
+/* Append everything. */
+void client_metrics_print(const struct pool_state *pool, const struct origin_metrics *origin,
+	const struct client_calls calls[CLIENT_METHODS], struct buf *out);
 
 #endif

@@ -97,6 +97,13 @@ out:
 	return rc;
 }
 
+bool fsx_is_exposed(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & S_IROTH) != 0;
+}
+
 int fsx_mkdir(const char *path, mode_t mode, struct err *err)
 {
 	struct stat st;

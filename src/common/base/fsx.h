@@ -16,6 +16,8 @@ int fsx_write(const char *path, struct span bytes, mode_t mode, struct err *err)
 /* Let the process open as many descriptors as it may: raises the soft limit to the hard one, as Go's runtime does. Once,
  * at start. */
 void fsx_raise_limit(void);
+/* Can everybody on this machine read it? False when it is not there. */
+bool fsx_is_exposed(const char *path);
 /* Make a directory unless it is there. */
 int fsx_mkdir(const char *path, mode_t mode, struct err *err);
 

@@ -321,6 +321,16 @@ static int dial_split(const char *address, char **host, char **port)
 	return 0;
 }
 
+static const char *bind_remedy(int error)
+{
+	switch (error) {
+	case EADDRINUSE: return "; another program listens there";
+	case EADDRNOTAVAIL: return "; it is no address of this machine";
+	case EACCES: return "; ports below 1024 take root or CAP_NET_BIND_SERVICE";
+	default: return "";
+	}
+}
+
 static int dial_bind(const struct addrinfo *to, const char *address, struct err *err)
 {
 	int fd = socket(to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
@@ -333,9 +343,9 @@ static int dial_bind(const struct addrinfo *to, const char *address, struct err 
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
 	if (bind(fd, to->ai_addr, to->ai_addrlen) < 0 || listen(fd, SOMAXCONN) < 0) {
-		err_sys(err, "listen %s", address);
+		int error = errno;
 		close(fd);
-		return -1;
+		return err_set(err, "listen %s: %s%s", address, strerror(error), bind_remedy(error));
 	}
 	return fd;
 }

@@ -150,15 +150,34 @@ struct tls_context *tls_server_context(const char *groups, struct err *err)
 	return tls;
 }
 
+static int tls_no_passphrase(char *out, int size, int writing, void *arg)
+{
+	(void)out;
+	(void)size;
+	(void)writing;
+	(void)arg;
+	return -1;
+}
+
 static int tls_use_files(SSL_CTX *ctx, const char *cert_file, const char *key_file, struct err *err)
 {
+	/* Nobody is there to be asked for one. */
+	SSL_CTX_set_default_passwd_cb(ctx, tls_no_passphrase);
+	if (access(cert_file, R_OK) < 0)
+		return err_sys(err, "%s", cert_file);
+	if (access(key_file, R_OK) < 0)
+		return err_sys(err, "%s", key_file);
 	if (SSL_CTX_use_certificate_chain_file(ctx, cert_file) != 1) {
-		err_ssl(err, "no usable certificate");
-		return err_wrap(err, "%s", cert_file);
+		ERR_clear_error();
+		return err_set(
+			err, "%s: no certificate in it; PEM is expected, the server's own first", cert_file);
 	}
 	if (SSL_CTX_use_PrivateKey_file(ctx, key_file, SSL_FILETYPE_PEM) != 1) {
-		err_ssl(err, "no usable key, or not the key of the certificate");
-		return err_wrap(err, "%s", key_file);
+		bool other = ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH ||
+			     ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_TYPE_MISMATCH;
+		ERR_clear_error();
+		return other ? err_set(err, "%s: not the key of %s", key_file, cert_file)
+			     : err_set(err, "%s: no key in it; PEM without passphrase is expected", key_file);
 	}
 	return 0;
 }

@@ -73,7 +73,7 @@ static int quick_check(struct quick_conf *c, const struct opt_seen *seen, struct
 	const struct quick_flags *f = &c->flags;
 	const struct service_flags *s = &f->service;
 	int services = (s->url != NULL) + (s->unix_socket != NULL) + s->hello_world;
-	struct url_authority host;
+	struct url_authority host, address;
 
 	if (services == 0)
 		return err_set(err, "--url URL is needed, or --hello-world: what is to be served");
@@ -81,6 +81,8 @@ static int quick_check(struct quick_conf *c, const struct opt_seen *seen, struct
 		return err_set(err, "only one of --url, --unix-socket and --hello-world can be served");
 	if (!log_level_parse(span_str(f->log_level), &c->level))
 		return err_set(err, "--loglevel %s: not one of debug, info, warn, error", f->log_level);
+	if (url_parse_address(span_str(f->listen_http), &address, err) < 0)
+		return err_wrap(err, "--listen-http %s", f->listen_http);
 	if (f->hostname != NULL && (!url_split_authority(span_str(f->hostname), &host) || host.port >= 0 ||
 					   host.host.len > URL_HOST_MAX))
 		return err_set(err, "--hostname %s: not a host name", f->hostname);

@@ -35,13 +35,19 @@ static const struct opt_program ready_program = {.name = "tunnel ready",
 /* What was found out. */
 struct ready_state {
 	char *address; /* owned; NULL when nothing answered */
-	struct probe_answer answer;
+	int status;    /* of HTTP */
+	json_t *told;  /* the answer's body; owned */
 	uint64_t took_us;
 };
 
-static bool is_verdict(const struct probe_answer *a)
+/* Connections of a connector, or to an edge; -1 when it is neither that answers. */
+static json_int_t ready_connections(json_t *told)
 {
-	return a->status == 200 || a->status == 503;
+	json_t *count = json_object_get(told, "readyConnections");
+
+	if (count == NULL)
+		count = json_object_get(told, "tunnelConnections");
+	return json_is_integer(count) ? json_integer_value(count) : -1;
 }
 
 /* --- Asking --- */
@@ -49,16 +55,22 @@ static bool is_verdict(const struct probe_answer *a)
 static int ready_ask(struct worker *w, const char *address, const struct ready_flags *f,
 	struct ready_state *s, struct err *err)
 {
+	struct probe_answer answer;
 	uint64_t start = loop_clock_us();
+	int rc = probe_get(w, address, "/ready", f->timeout_ns / DURATION_MS, &answer, err);
 
-	buf_free(&s->answer.body);
-	if (probe_get(w, address, "/ready", f->timeout_ns / DURATION_MS, &s->answer, err) < 0)
+	json_t *told = json_loadb(buf_span(&answer.body).p, buf_len(&answer.body), 0, NULL);
+	buf_free(&answer.body);
+	if (rc == 0 && ready_connections(told) < 0)
+		rc = err_set(err,
+			"%s: what answers there (%d) is no tunnel; --metrics of tunnel run says where one "
+			"does",
+			address, answer.status);
+	if (rc < 0) {
+		json_decref(told);
 		return -1;
-	if (!is_verdict(&s->answer))
-		return err_set(err, "%s: /ready is answered with %d: not the --metrics address of a tunnel",
-			address, s->answer.status);
-	s->took_us = loop_clock_us() - start;
-	s->address = mem_strdup(address);
+	}
+	*s = (struct ready_state){mem_strdup(address), answer.status, told, loop_clock_us() - start};
 	return 0;
 }
 
@@ -79,27 +91,17 @@ static int ready_ask_usual(
 
 /* --- Telling --- */
 
-/* Connections of a connector, or to an edge. */
-static json_int_t ready_connections(json_t *told)
-{
-	json_t *count = json_object_get(told, "readyConnections");
-
-	if (count == NULL)
-		count = json_object_get(told, "tunnelConnections");
-	return json_is_integer(count) ? json_integer_value(count) : 0;
-}
-
-static json_t *ready_record(const struct ready_state *s, json_t *told)
+static json_t *ready_record(const struct ready_state *s)
 {
 	json_t *record = out_record("probe", "tunnel"), *tunnel = json_object();
-	bool ready = s->answer.status == 200;
-	json_t *id = json_object_get(told, "connectorId");
+	bool ready = s->status == 200;
+	json_t *id = json_object_get(s->told, "connectorId");
 
 	json_object_set_new(record, "target", json_pack("{s:s+}", "url", "http://", s->address));
 	json_object_set_new(record, "status", json_string(ready ? "ok" : "fail"));
 	json_object_set_new(record, "took_ms", json_real((double)s->took_us / 1000));
 	json_object_set_new(tunnel, "ready", json_boolean(ready));
-	json_object_set_new(tunnel, "connections", json_integer(ready_connections(told)));
+	json_object_set_new(tunnel, "connections", json_integer(ready_connections(s->told)));
 	if (json_is_string(id))
 		json_object_set(tunnel, "connector_id", id);
 	json_object_set_new(record, "tunnel", tunnel);
@@ -108,15 +110,11 @@ static json_t *ready_record(const struct ready_state *s, json_t *told)
 
 static void ready_tell(const struct ready_flags *f, const struct ready_state *s)
 {
-	struct span body = buf_span(&s->answer.body);
-	json_t *told = json_loadb(body.p, body.len, 0, NULL);
-
 	if (f->json)
-		out_line(stdout, ready_record(s, told));
+		out_line(stdout, ready_record(s));
 	else
-		printf("%s: %s, connections: %lld\n", s->address,
-			s->answer.status == 200 ? "ready" : "not ready", (long long)ready_connections(told));
-	json_decref(told);
+		printf("%s: %s, connections: %lld\n", s->address, s->status == 200 ? "ready" : "not ready",
+			(long long)ready_connections(s->told));
 }
 
 static void ready_tell_failure(const struct ready_flags *f, const struct err *err)
@@ -143,12 +141,12 @@ static int ready_run(const struct ready_flags *f, struct err *err)
 	int rc = f->metrics != NULL ? ready_ask(w, f->metrics, f, &s, err) : ready_ask_usual(w, f, &s, err);
 	if (rc == 0) {
 		ready_tell(f, &s);
-		status = s.answer.status == 200 ? EXIT_OK : EXIT_WRONG;
+		status = s.status == 200 ? EXIT_OK : EXIT_WRONG;
 	} else if (f->json) {
 		ready_tell_failure(f, err);
 	}
 	free(s.address);
-	buf_free(&s.answer.body);
+	json_decref(s.told);
 	worker_free(w);
 	return status;
 }

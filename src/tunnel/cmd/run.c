@@ -119,6 +119,9 @@ static int run_client(const struct run_conf *conf, const struct log *log, struct
 
 	if (p.worker == NULL)
 		return -1;
+	if (conf->flags.credentials_file != NULL && fsx_is_exposed(conf->flags.credentials_file))
+		log_line(log, LOG_WARN, "everybody can read this secret; chmod o-r", "file=\"%s\"",
+			conf->flags.credentials_file);
 	p.client = client_start(p.worker, &conf->client, &run_events, &p, err);
 	if (p.client != NULL) {
 		process_run(p.worker, run_on_stop, &p);

@@ -2,6 +2,7 @@
 #include <openssl/rand.h>
 #include <stdlib.h>
 
+#include "common/base/fsx.h"
 #include "common/base/mem.h"
 #include "common/net/listen.h"
 #include "tunnel/edge/connector.h"
@@ -19,6 +20,10 @@ enum listener_role {
 
 static const char *const role_names[] = {
 	[LISTENER_TLS] = "public-tls", [LISTENER_HTTP] = "public-http", [LISTENER_TUNNEL] = "tunnel"};
+
+static const char *const role_options[] = {[LISTENER_TLS] = "--listen",
+	[LISTENER_HTTP] = "--listen-http",
+	[LISTENER_TUNNEL] = "--tunnel-listen"};
 
 struct listener {
 	struct node node; /* in edge->listeners */
@@ -62,7 +67,7 @@ static int edge_listen(
 		l->listen = listen_new(e->worker->loop, addresses->items[i], listener_on_connection, l, err);
 		if (l->listen == NULL) {
 			free(l);
-			return -1;
+			return err_wrap(err, "%s", role_options[role]);
 		}
 		list_push(&e->listeners, &l->node);
 	}
@@ -71,18 +76,30 @@ static int edge_listen(
 
 /* --- Certificates --- */
 
+static void edge_warn_exposed(const struct edge *e, const char *path)
+{
+	if (fsx_is_exposed(path))
+		log_line(e->worker->log, LOG_WARN, "everybody can read this secret; chmod o-r", "file=\"%s\"",
+			path);
+}
+
 static int edge_load_given_certs(struct edge *e, struct err *err)
 {
 	const struct edge_conf *conf = e->conf;
 
-	for (size_t i = 0; i < conf->certs.count; i++)
+	for (size_t i = 0; i < conf->certs.count; i++) {
 		if (tls_server_add(e->public_tls, conf->certs.items[i], conf->keys.items[i], err) < 0)
-			return -1;
+			return err_wrap(err, "--cert, --key");
+		edge_warn_exposed(e, conf->keys.items[i]);
+	}
 	if (conf->pems != NULL)
 		return tls_server_add_pem(
 			e->tunnel_tls, buf_span(&conf->pems->cert), buf_span(&conf->pems->key), err);
-	if (conf->tunnel_cert != NULL)
-		return tls_server_add(e->tunnel_tls, conf->tunnel_cert, conf->tunnel_key, err);
+	if (conf->tunnel_cert != NULL) {
+		if (tls_server_add(e->tunnel_tls, conf->tunnel_cert, conf->tunnel_key, err) < 0)
+			return err_wrap(err, "--tunnel-cert, --tunnel-key");
+		edge_warn_exposed(e, conf->tunnel_key);
+	}
 	return 0;
 }
 
@@ -107,6 +124,8 @@ static int edge_load_dev_certs(struct edge *e, struct err *err)
 	struct devca dev;
 	int rc = devca_open(conf->dev_dir, (const char *const *)names, count, &dev, err);
 
+	if (rc < 0)
+		err_wrap(err, "--dev");
 	if (rc == 0) {
 		if (conf->certs.count == 0)
 			rc = tls_server_add(e->public_tls, dev.public_cert, dev.public_key, err);
@@ -136,8 +155,6 @@ static int edge_add_route(struct edge *e, const char *text, struct err *err)
 {
 	struct span tunnel, host = span_cut(span_str(text), '=', &tunnel);
 
-	if (tunnel.p == NULL || tunnel.len == 0)
-		return err_set(err, "--route %s: not HOST=TUNNEL", text);
 	const struct store_tunnel *known = store_find(e->store, tunnel);
 	if (known == NULL)
 		return err_set(err,
@@ -154,9 +171,11 @@ static int edge_load_tunnels(struct edge *e, struct err *err)
 
 	if (conf->cred != NULL)
 		store_add(e->store, "quick", conf->cred);
-	for (size_t i = 0; i < conf->credentials.count; i++)
+	for (size_t i = 0; i < conf->credentials.count; i++) {
 		if (store_add_file(e->store, conf->credentials.items[i], err) < 0)
 			return err_wrap(err, "--credentials");
+		edge_warn_exposed(e, conf->credentials.items[i]);
+	}
 	for (size_t i = 0; i < conf->routes.count; i++)
 		if (edge_add_route(e, conf->routes.items[i], err) < 0)
 			return -1;
@@ -194,8 +213,6 @@ static int edge_open(struct edge *e, struct err *err)
 
 	if (edge_load_tunnels(e, err) < 0 || edge_load_tls(e, err) < 0)
 		return -1;
-	if (conf->access_log != NULL && (e->access_log = accesslog_open(conf->access_log, err)) == NULL)
-		return -1;
 	if (edge_listen(e, &conf->listen_tls, LISTENER_TLS, err) < 0 ||
 		edge_listen(e, &conf->listen_http, LISTENER_HTTP, err) < 0 ||
 		edge_listen(e, &conf->listen_tunnel, LISTENER_TUNNEL, err) < 0)
@@ -203,6 +220,8 @@ static int edge_open(struct edge *e, struct err *err)
 	if (conf->metrics != NULL &&
 		(e->admin = admin_new(e->worker, conf->metrics, edge_on_admin, e, err)) == NULL)
 		return err_wrap(err, "--metrics");
+	if (conf->access_log != NULL && (e->access_log = accesslog_open(conf->access_log, err)) == NULL)
+		return -1;
 	return 0;
 }
 

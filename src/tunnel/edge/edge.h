@@ -20,9 +20,8 @@ struct edge_conf {
 	const char *dev_dir;
 	struct opt_list credentials; /* paths */
 	struct opt_list routes;      /* HOST=TUNNEL */
-	const char *metrics, *access_log, *location, *config, *log_level;
+	const char *metrics, *access_log, *location;
 	int64_t grace_ns;
-	bool json;
 	/* Of a quick tunnel, in memory in place of files: one tunnel named "quick", and a tunnel certificate. NULL for
 	 * none. */
 	const struct cred *cred;

@@ -70,10 +70,16 @@ int store_add_file(struct store *s, const char *path, struct err *err)
 	if (cred_read(path, &cred, err) < 0)
 		return -1;
 	char *name = store_name_of(path);
-	store_add(s, name, &cred);
+	const struct store_tunnel *other = store_find(s, span_str(name));
+	int rc = 0;
+	if (other != NULL && !uuid_eq(&other->id, &cred.tunnel_id))
+		rc = err_set(err, "%s: another tunnel is named \"%s\" already; rename one of the files", path,
+			name);
+	else
+		store_add(s, name, &cred);
 	free(name);
 	cred_free(&cred);
-	return 0;
+	return rc;
 }
 
 const struct store_tunnel *store_check(

@@ -18,7 +18,7 @@ struct store_tunnel {
 struct store *store_new(void);
 /* Add a tunnel; one with that id that is already there is replaced. */
 void store_add(struct store *s, const char *name, const struct cred *cred);
-/* The same from a credentials file, which gives it its name. */
+/* The same from a credentials file, which gives it its name. -1 also when another tunnel has that name. */
 int store_add_file(struct store *s, const char *path, struct err *err);
 /* May this client register for the tunnel? NULL when the tunnel is unknown, or account or secret do not match; takes the
  * same time in the last two cases. */

@@ -38,6 +38,9 @@ struct slot {
 	unsigned char local_ip[16];
 	struct buf out;
 	struct loop_timer timer;
+	bool calling; /* a call waits for its answer */
+	enum rpc_method call;
+	uint64_t call_us;  /* when it was made */
 	bool replace;      /* another address is to be taken before the next try */
 	bool unregistered; /* the edge has confirmed */
 };
@@ -153,6 +156,22 @@ static void slot_retry(struct slot *s)
 	loop_timer_start(&s->timer, ms);
 }
 
+/* --- Calls to the edge, one at a time --- */
+
+static void slot_called(struct slot *s, enum rpc_method method)
+{
+	s->calling = true;
+	s->call = method;
+	s->call_us = loop_clock_us();
+}
+
+static void slot_call_over(struct slot *s, bool answered)
+{
+	if (s->calling)
+		s->pool->events->called(s->pool->arg, s->call, loop_clock_us() - s->call_us, answered);
+	s->calling = false;
+}
+
 /* --- The control stream --- */
 
 static void slot_send(struct slot *s)
@@ -189,6 +208,7 @@ static void slot_registered(struct slot *s)
 	struct span location = s->client.registered.location;
 	bool first = !p->ever_registered;
 
+	slot_call_over(s, true);
 	s->state = SLOT_UP;
 	s->attempts = 0;
 	p->ever_registered = true;
@@ -199,9 +219,12 @@ static void slot_registered(struct slot *s)
 	snprintf(state->location, sizeof(state->location), "%.*s", (int)location.len, location.p);
 	loop_timer_stop(&s->timer);
 	p->events->registered(p->arg, s->index, link_peer(s->link), location);
-	if (s->index == 0 && !s->client.registered.remotely_managed && p->conf->config.len > 0)
+	if (s->index == 0 && !s->client.registered.remotely_managed && p->conf->config.len > 0) {
+		slot_called(s, RPC_UPDATE_CONFIGURATION);
 		control_client_configure(&s->client, p->conf->config);
-	if (first)
+	}
+	/* Whoever was told may have stopped it. */
+	if (first && !p->stopping)
 		pool_start_others(p);
 }
 
@@ -211,6 +234,7 @@ static void slot_refused(struct slot *s)
 	struct span cause = s->client.registered.cause;
 	enum control_refusal kind = control_refusal_of(&s->client.registered);
 
+	slot_call_over(s, true);
 	p->state.registration_failures++;
 	p->state.duplicates += kind == CONTROL_DUPLICATE;
 	log_line(p->worker->log, LOG_ERROR, "registration refused", "index=%u edge=%s cause=\"%.*s\"",
@@ -238,6 +262,7 @@ static void slot_check_idle(struct slot *s)
 
 static void slot_unregistered(struct slot *s)
 {
+	slot_call_over(s, true);
 	s->unregistered = true;
 	control_client_goodbye(&s->client);
 	slot_send(s);
@@ -254,8 +279,12 @@ static void slot_run_control(struct slot *s)
 		case CONTROL_CLIENT_REGISTERED: slot_registered(s); break;
 		case CONTROL_CLIENT_REFUSED: slot_refused(s); return;
 		case CONTROL_CLIENT_UNREGISTERED: slot_unregistered(s); break;
-		case CONTROL_CLIENT_CONFIGURED: p->state.config_pushes++; break;
+		case CONTROL_CLIENT_CONFIGURED:
+			slot_call_over(s, true);
+			p->state.config_pushes++;
+			break;
 		case CONTROL_CLIENT_NOT_CONFIGURED:
+			slot_call_over(s, false);
 			p->state.config_push_failures++;
 			log_line(p->worker->log, LOG_WARN, "the edge did not take the configuration",
 				"reason=\"%s\"", s->client.why);
@@ -335,6 +364,7 @@ static void slot_register(struct slot *s, struct exchange *x)
 	s->state = SLOT_REGISTER;
 	exchange_listen(x, &control_events, s);
 	exchange_respond(x, 200, &fields, false);
+	slot_called(s, RPC_REGISTER);
 	control_client_start(&s->client, &s->out, &s->registration);
 	loop_timer_start(&s->timer, POOL_RPC_MS);
 	slot_send(s);
@@ -370,6 +400,7 @@ static void slot_on_up(void *arg)
 
 static void slot_forget_link(struct slot *s)
 {
+	slot_call_over(s, false);
 	s->link = NULL;
 	s->unregistered = false;
 	control_client_fini(&s->client);
@@ -493,6 +524,7 @@ static void slot_stop(struct slot *s)
 	case SLOT_REGISTER: slot_close(s, "connector stops"); return;
 	case SLOT_UP:
 		s->state = SLOT_LEAVE;
+		slot_called(s, RPC_UNREGISTER);
 		control_client_unregister(&s->client);
 		slot_send(s);
 		loop_timer_start(&s->timer, 50);

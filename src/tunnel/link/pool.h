@@ -6,6 +6,7 @@
 #include "common/base/opt.h"
 #include "common/conf/cred.h"
 #include "common/net/dial.h"
+#include "tunnel/control/rpc.h"
 #include "tunnel/link/link.h"
 
 #define POOL_SLOTS_MAX 64
@@ -35,6 +36,8 @@ struct pool_events {
 		void *arg, struct exchange *x, const struct exchange_head *head, bool end, unsigned index);
 	void (*registered)(void *arg, unsigned index, const char *edge, struct span location);
 	void (*lost)(void *arg, unsigned index, const char *edge, const char *why);
+	/* A call to the edge is over; answered is false when the answer did not come, or was an exception. */
+	void (*called)(void *arg, enum rpc_method method, uint64_t took_us, bool answered);
 	/* The first connection was refused for good: nothing will come of this. The pool is over, as after stopped. */
 	void (*refused)(void *arg, const char *why);
 	/* pool_stop is done. */

@@ -43,16 +43,20 @@ void metrics_observe(struct metrics_histogram *h, double value)
 }
 
 void metrics_histogram_print(
-	struct buf *out, const char *name, const char *help, const struct metrics_histogram *h)
+	struct buf *out, const char *name, const char *labels, const struct metrics_histogram *h)
 {
+	const char *comma = labels != NULL ? "," : "", *open = labels != NULL ? "{" : "",
+		   *shut = labels != NULL ? "}" : "";
 	uint64_t total = 0;
 
-	metrics_family(out, name, "histogram", help);
+	labels = labels != NULL ? labels : "";
 	for (size_t i = 0; i < h->count; i++) {
 		total += h->buckets[i];
-		buf_addf(out, "%s_bucket{le=\"%g\"} %llu\n", name, h->bounds[i], (unsigned long long)total);
+		buf_addf(out, "%s_bucket{%s%sle=\"%g\"} %llu\n", name, labels, comma, h->bounds[i],
+			(unsigned long long)total);
 	}
 	total += h->buckets[h->count];
-	buf_addf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.9g\n%s_count %llu\n", name,
-		(unsigned long long)total, name, h->sum, name, (unsigned long long)total);
+	buf_addf(out, "%s_bucket{%s%sle=\"+Inf\"} %llu\n", name, labels, comma, (unsigned long long)total);
+	buf_addf(out, "%s_sum%s%s%s %.9g\n", name, open, labels, shut, h->sum);
+	buf_addf(out, "%s_count%s%s%s %llu\n", name, open, labels, shut, (unsigned long long)total);
 }

@@ -22,8 +22,12 @@ struct metrics_histogram {
 	uint64_t buckets[METRICS_BOUNDS_MAX + 1];
 	double sum;
 };
+/* A fresh one over a constant array of bounds. */
+#define METRICS_HISTOGRAM(array) \
+	((struct metrics_histogram){.bounds = (array), .count = sizeof(array) / sizeof((array)[0])})
 void metrics_observe(struct metrics_histogram *h, double value);
+/* Its samples; labels as for metrics_sample. The family's lines come before. */
 void metrics_histogram_print(
-	struct buf *out, const char *name, const char *help, const struct metrics_histogram *h);
+	struct buf *out, const char *name, const char *labels, const struct metrics_histogram *h);
 
 #endif

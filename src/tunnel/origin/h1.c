@@ -22,6 +22,7 @@ struct h1 {
 	enum h1_state state;
 	struct proxy *proxy; /* NULL when idle, or when it has gone */
 	struct dial *dial;
+	uint64_t dial_us; /* when it was started */
 	struct stream stream;
 	struct loop_io *io;
 	struct loop_timer timer; /* TLS limit, idle limit */
@@ -84,6 +85,8 @@ static void h1_fail(struct h1 *h, const char *why)
 {
 	struct proxy *p = h->proxy;
 
+	if (h->state == H1_DIAL || h->state == H1_TLS)
+		service_not_connected(h->service);
 	if (h->reused && h->state == H1_HEAD && buf_len(&h->again) > 0 && p != NULL) {
 		loop_unwatch(h->io);
 		h->io = NULL;
@@ -537,6 +540,8 @@ static void h1_work(void *arg)
 
 static void h1_ready(struct h1 *h)
 {
+	if (h->state == H1_DIAL || h->state == H1_TLS)
+		service_connected(h->service, h->dial_us);
 	h->state = H1_HEAD;
 	loop_timer_stop(&h->timer);
 	h1_wake(h);
@@ -607,6 +612,7 @@ static void h1_on_dialed(void *arg, int fd, const char *why)
 static void h1_connect(struct h1 *h)
 {
 	h->state = H1_DIAL;
+	h->dial_us = loop_clock_us();
 	h->dial = service_dial(h->service, h1_on_dialed, h);
 }
 

@@ -33,6 +33,7 @@ struct h2up {
 	struct exchange *x;  /* at the service; NULL before it is open and after it has closed */
 	/* While connecting: */
 	struct dial *dial;
+	uint64_t dial_us; /* when it was started */
 	struct stream stream;
 	struct loop_io *io;
 	struct loop_timer timer;
@@ -276,7 +277,7 @@ static bool h2up_may_retry(const struct h2up *u, enum exchange_fate fate)
 }
 
 static bool h2up_open(struct h2up *u);
-static void h2up_on_dialed(void *arg, int fd, const char *why);
+static void h2up_dial(struct h2up *u);
 
 static void up_on_closed(void *arg, enum exchange_fate fate)
 {
@@ -290,7 +291,7 @@ static void up_on_closed(void *arg, enum exchange_fate fate)
 		u->tries++;
 		list_push(&u->service->asking, &u->node);
 		if (!h2up_open(u))
-			u->dial = service_dial(u->service, h2up_on_dialed, u);
+			h2up_dial(u);
 		return;
 	}
 	h2up_fail(u, "the service broke off its response");
@@ -402,6 +403,7 @@ static void h2up_ready(struct h2up *u)
 	loop_unwatch(u->io);
 	u->io = NULL;
 	loop_timer_stop(&u->timer);
+	service_connected(s, u->dial_us);
 	if (!tls_is_h2(&u->stream)) {
 		h2up_fall_back(u);
 		return;
@@ -414,6 +416,12 @@ static void h2up_ready(struct h2up *u)
 		h2up_fail(u, "the service takes no request");
 }
 
+static void h2up_not_connected(struct h2up *u, const char *why)
+{
+	service_not_connected(u->service);
+	h2up_fail(u, why);
+}
+
 static void h2up_handshake(void *arg, unsigned events)
 {
 	struct h2up *u = arg;
@@ -424,7 +432,7 @@ static void h2up_handshake(void *arg, unsigned events)
 	case TLS_WAIT: loop_arm(u->io, u->stream.want_read); return;
 	case TLS_FAIL:
 		loop_arm(u->io, LOOP_NOTHING);
-		h2up_fail(u, err.text);
+		h2up_not_connected(u, err.text);
 		return;
 	case TLS_DONE: h2up_ready(u); return;
 	}
@@ -434,7 +442,7 @@ static void h2up_on_timer(void *arg)
 {
 	struct h2up *u = arg;
 
-	h2up_fail(u, "TLS handshake with the service timed out");
+	h2up_not_connected(u, "TLS handshake with the service timed out");
 }
 
 static void h2up_on_dialed(void *arg, int fd, const char *why)
@@ -445,18 +453,24 @@ static void h2up_on_dialed(void *arg, int fd, const char *why)
 
 	u->dial = NULL;
 	if (fd < 0) {
-		h2up_fail(u, why);
+		h2up_not_connected(u, why);
 		return;
 	}
 	stream_open(&u->stream, fd);
 	u->io = loop_watch(s->worker->loop, fd, h2up_handshake, u);
 	if (service_tls(s, &u->stream, s->tls_h2, u->request.authority, &err) < 0) {
-		h2up_fail(u, err.text);
+		h2up_not_connected(u, err.text);
 		return;
 	}
 	if (service_tls_ms(s) > 0)
 		loop_timer_start(&u->timer, service_tls_ms(s));
 	h2up_handshake(u, 0);
+}
+
+static void h2up_dial(struct h2up *u)
+{
+	u->dial_us = loop_clock_us();
+	u->dial = service_dial(u->service, h2up_on_dialed, u);
 }
 
 void h2up_start(struct service *s, struct proxy *p, const struct proxy_request *r)
@@ -471,7 +485,7 @@ void h2up_start(struct service *s, struct proxy *p, const struct proxy_request *
 	list_push(&s->asking, &u->node);
 	h2up_keep(u, r);
 	if (!h2up_open(u))
-		u->dial = service_dial(s, h2up_on_dialed, u);
+		h2up_dial(u);
 	proxy_attach(p, &h2up_upstream, u);
 }
 

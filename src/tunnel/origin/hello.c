@@ -7,12 +7,13 @@
 #include "tunnel/origin/hello.h"
 #include "tunnel/origin/hello_page.h"
 
-#define HELLO_OUT_MAX ((size_t)1 << 20) /* echoed bytes that wait for the tunnel */
+#define HELLO_OUT_HIGH ((size_t)64 * 1024) /* while more waits for room, the visitor is asked for no more */
 
 struct hello {
 	struct proxy *proxy;
 	struct ws_echo *echo; /* NULL for the page */
 	struct buf out;       /* bytes that wait for room */
+	size_t owed;          /* bytes taken from the tunnel that it has not got back */
 	bool ended;           /* nothing is to be added to `out` */
 	struct loop_task task;
 	struct worker *worker;
@@ -35,6 +36,10 @@ static void hello_work(void *arg)
 	proxy_body(h->proxy, span_of(buf_span(&h->out).p, n));
 	buf_consume(&h->out, n);
 	buf_release(&h->out);
+	if (h->owed > 0 && buf_len(&h->out) < HELLO_OUT_HIGH) {
+		proxy_sent(h->proxy, h->owed);
+		h->owed = 0;
+	}
 	if (!h->ended || buf_len(&h->out) > 0)
 		return;
 	struct proxy *p = h->proxy;
@@ -47,8 +52,8 @@ static void hello_send(void *up, struct span data)
 	struct hello *h = up;
 
 	if (h->echo != NULL && !h->ended)
-		h->ended = !ws_echo_feed(h->echo, data, &h->out) || buf_len(&h->out) > HELLO_OUT_MAX;
-	proxy_sent(h->proxy, data.len);
+		h->ended = !ws_echo_feed(h->echo, data, &h->out);
+	h->owed += data.len;
 	loop_defer(h->worker->loop, &h->task);
 }
 

@@ -11,6 +11,7 @@
 #include "tunnel/origin/service.h"
 
 static const double duration_bounds[] = {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10};
+static const double connect_bounds[] = {1, 10, 25, 50, 100, 500, 1000, 5000};
 
 struct origin {
 	struct worker *worker;
@@ -33,10 +34,11 @@ struct origin *origin_new(
 	o->matcher = ingress_matcher_new(ingress);
 	o->services = mem_array(ingress_count(ingress), sizeof(*o->services));
 	uuid_print(connector_id, o->connector_id);
-	o->metrics.duration.bounds = duration_bounds;
-	o->metrics.duration.count = sizeof(duration_bounds) / sizeof(duration_bounds[0]);
+	o->metrics.duration = METRICS_HISTOGRAM(duration_bounds);
+	o->metrics.connect_ms = METRICS_HISTOGRAM(connect_bounds);
 	for (; o->count < ingress_count(ingress); o->count++) {
-		if (service_init(&o->services[o->count], w, ingress_rule(ingress, o->count), err) < 0) {
+		if (service_init(&o->services[o->count], w, &o->metrics, ingress_rule(ingress, o->count),
+			    err) < 0) {
 			origin_free(o);
 			return NULL;
 		}

@@ -20,10 +20,11 @@ struct origin_via {
 /* Counters of cloudflared's names, and the three that the article scrapes. */
 struct origin_metrics {
 	uint64_t requests, errors;
-	uint64_t by_code[1000]; /* responses by status */
-	size_t active;          /* requests and upgraded streams under way */
-	size_t most_active;
-	struct metrics_histogram duration; /* seconds to the end of a response; upgrades to their answer */
+	uint64_t by_code[1000];              /* responses by status */
+	size_t active;                       /* requests and upgraded streams under way */
+	struct metrics_histogram duration;   /* seconds to the end of a response; upgrades to their answer */
+	struct metrics_histogram connect_ms; /* milliseconds to a connection with a service, TLS included */
+	uint64_t connect_errors;
 };
 
 /* Make the services of all rules; ingress is borrowed. NULL with err naming the rule when a certificate file cannot be

@@ -102,8 +102,6 @@ struct proxy *proxy_new(struct worker *w, struct origin_metrics *metrics, struct
 	p->start_us = loop_clock_us();
 	metrics->requests++;
 	metrics->active++;
-	if (metrics->active > metrics->most_active)
-		metrics->most_active = metrics->active;
 	exchange_listen(x, &proxy_events, p);
 	return p;
 }

@@ -19,11 +19,12 @@ static struct tls_context *service_tls_context(const struct ingress_options *o, 
 	return tls_client_context(&settings, err);
 }
 
-int service_init(struct service *s, struct worker *w, const struct ingress_rule *rule, struct err *err)
+int service_init(struct service *s, struct worker *w, struct origin_metrics *metrics,
+	const struct ingress_rule *rule, struct err *err)
 {
 	const struct ingress_options *o = &rule->options;
 
-	*s = (struct service){.worker = w, .rule = rule};
+	*s = (struct service){.worker = w, .metrics = metrics, .rule = rule};
 	list_init(&s->idle);
 	list_init(&s->running);
 	list_init(&s->h2);
@@ -71,6 +72,16 @@ struct dial *service_dial(struct service *s, dial_fn *fn, void *arg)
 	if (o->connect_timeout_ns != 0 && target.timeout_ms < 1)
 		target.timeout_ms = 1;
 	return dial_start(s->worker->loop, &target, fn, arg);
+}
+
+void service_connected(struct service *s, uint64_t start_us)
+{
+	metrics_observe(&s->metrics->connect_ms, (double)(loop_clock_us() - start_us) / 1000);
+}
+
+void service_not_connected(struct service *s)
+{
+	s->metrics->connect_errors++;
 }
 
 static bool is_address(const char *host)

@@ -5,10 +5,12 @@
 #include "common/conf/ingress.h"
 #include "common/net/dial.h"
 #include "common/net/tls.h"
+#include "tunnel/origin/origin.h"
 #include "tunnel/worker.h"
 
 struct service {
 	struct worker *worker;           /* borrowed */
+	struct origin_metrics *metrics;  /* borrowed */
 	const struct ingress_rule *rule; /* borrowed */
 	struct tls_context *tls;         /* HTTP/1.1 only, no ALPN; NULL without TLS */
 	struct tls_context *tls_h2;      /* offers h2 too; NULL unless http2Origin is in effect */
@@ -21,12 +23,17 @@ struct service {
 };
 
 /* Make it. -1 when caPool cannot be read. */
-int service_init(struct service *s, struct worker *w, const struct ingress_rule *rule, struct err *err);
+int service_init(struct service *s, struct worker *w, struct origin_metrics *metrics,
+	const struct ingress_rule *rule, struct err *err);
 /* Close every connection. */
 void service_fini(struct service *s);
 
 /* Start connecting. */
 struct dial *service_dial(struct service *s, dial_fn *fn, void *arg);
+/* Count a connection that is ready for a request, TLS included, or one that has failed before; start_us is when
+ * service_dial was called, by loop_clock_us. */
+void service_connected(struct service *s, uint64_t start_us);
+void service_not_connected(struct service *s);
 /* Put TLS on a connected stream; host is that of the request, for matchSNItoHost. */
 int service_tls(
 	struct service *s, struct stream *stream, struct tls_context *tls, struct span host, struct err *err);
