@@ -97,6 +97,27 @@ static void frames_pass_as_they_are(void)
 	buf_free(&in);
 }
 
+/* Clients say which stream of the server's was the last; some send one of their own, or the greatest number. */
+static void goaway_of_a_client_loses_its_last_stream(void)
+{
+	struct buf in = {0}, want = {0};
+
+	buf_add_str(&in, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+	buf_add_span(&want, buf_span(&in));
+	add_frame(&in, 7, 0, 0, SPAN("\x7f\xff\xff\xff\0\0\0\0debug"));
+	add_frame(&in, 7, 0, 0, SPAN("\x7f\xff\xff"));
+	add_frame(&in, 6, 0, 0, SPAN("12345678"));
+	add_frame(&want, 7, 0, 0, SPAN("\0\0\0\0\0\0\0\0debug"));
+	add_frame(&want, 7, 0, 0, SPAN("\x7f\xff\xff"));
+	add_frame(&want, 6, 0, 0, SPAN("12345678"));
+	check_everywhere(buf_span(&in), true, buf_span(&want), 0);
+	/* A server's means something. */
+	buf_consume(&in, 24);
+	check_everywhere(buf_span(&in), false, buf_span(&in), 0);
+	buf_free(&in);
+	buf_free(&want);
+}
+
 static void a_frame_too_long_is_left_to_the_library(void)
 {
 	struct buf in = {0}, payload = {0};
@@ -454,9 +475,9 @@ static void endless_blocks_are_refused(void)
 	buf_free(&out);
 }
 
-TEST_MAIN(TEST(frames_pass_as_they_are), TEST(a_frame_too_long_is_left_to_the_library),
-	TEST(a_block_of_several_frames_becomes_one), TEST(many_small_frames_become_few),
-	TEST(values_over_64_KiB_are_cut), TEST(names_over_64_KiB_are_cut), TEST(many_long_values_are_cut),
-	TEST(a_cut_field_empties_the_table_as_the_original_did),
+TEST_MAIN(TEST(frames_pass_as_they_are), TEST(goaway_of_a_client_loses_its_last_stream),
+	TEST(a_frame_too_long_is_left_to_the_library), TEST(a_block_of_several_frames_becomes_one),
+	TEST(many_small_frames_become_few), TEST(values_over_64_KiB_are_cut), TEST(names_over_64_KiB_are_cut),
+	TEST(many_long_values_are_cut), TEST(a_cut_field_empties_the_table_as_the_original_did),
 	TEST(a_real_encoder_and_decoder_stay_in_step), TEST(broken_blocks_are_refused),
 	TEST(broken_frames_are_refused), TEST(endless_blocks_are_refused))
