@@ -1,7 +1,7 @@
 /* What bounds a session: sizes of heads, windows, numbers of streams, and faults of the peer. */
-#include "common/base/fsx.h"
 #include "h2frames.h"
 #include "h2pair.h"
+#include "vector.h"
 
 /* --- Heads --- */
 
@@ -408,35 +408,20 @@ static void the_peers_limit_of_streams_is_kept(void)
 	pair_free(p);
 }
 
-static void add_hex(struct buf *out, const char *path)
-{
-	struct buf text = {.max = 4096};
-	struct err err;
-	unsigned byte;
-
-	CHECK(fsx_read(path, &text, &err) == 0);
-	buf_add_char(&text, '\0');
-	for (const char *p = buf_span(&text).p; sscanf(p, " %2x", &byte) == 1;) {
-		buf_add_char(out, (char)byte);
-		p += strspn(p, " \n") + 2;
-	}
-	buf_free(&text);
-}
-
 /* A limit of 2^32-1 streams, as cloudflared states it. */
 static void cloudflareds_settings_are_understood(void)
 {
 	struct pair *p = pair_new(0);
 	struct buf in = {0};
 
-	add_hex(&in, "tests/vectors/tunnel/h2-connector-settings.hex");
-	add_hex(&in, "tests/vectors/tunnel/h2-connector-window-update.hex");
+	vector_read("h2-connector-settings", &in);
+	vector_read("h2-connector-window-update", &in);
 	/* The vector was taken on stream 3. */
 	struct seen *first = pair_get(p, "/"), *control = pair_request(p, "GET", "/", NULL, false);
 	pair_carry(p, true, 65536);
 	CHECK(pair_feed(p, p->edge, buf_span(&in)) == 0 && h2_can_open(p->edge));
 	buf_clear(&in);
-	add_hex(&in, "tests/vectors/tunnel/h2-connector-control-headers.hex");
+	vector_read("h2-connector-control-headers", &in);
 	CHECK(pair_feed(p, p->edge, buf_span(&in)) == 0);
 	CHECK(control->status == 200 && !control->end_with_head);
 	exchange_reset(control->x, EXCHANGE_CANCEL);
