@@ -10,8 +10,10 @@ Hostile modes. Before registering: silent (TLS, then nothing), no-control-stream
 never answered), garbage-control, huge-capnp. After it: close-after-register; ping-flood; goaway (and go on
 serving); window-stall (uploads get no window after 64 KiB). As the answer to requests: reset-storm (each is
 reset at once); bad-headers (the serialised header is one of BAD_HEADERS, chosen by the request's query `n=`);
-big-header-100k, big-header-1m (one response field of that size); continuation-flood. Requests for /plain are
-answered properly in every mode.
+big-header-100k, big-header-1m (one response field of that size); continuation-flood; drop (closes the connection);
+break-off (closes it in the middle of the body); long-body, short-body (more or less than the serialised
+content-length says); bad-accept (of a WebSocket, for another key). Requests for /plain are answered properly in
+every mode.
 """
 
 import argparse
@@ -50,6 +52,16 @@ BAD_HEADERS = [
     wire.serialise([("content-length", "+5")]),
     wire.serialise([("transfer-encoding", "chunked"), ("connection", "x-a"), ("x-a", "b")]),
 ]
+
+
+# Modes of this peer alone; where it is the body that is wrong, the length announced, sent, and whether it then ends.
+ANSWER_MODES = {
+    "drop": None,
+    "break-off": (1000, 10, False),
+    "long-body": (5, 20, True),
+    "short-body": (5, 3, True),
+    "bad-accept": None,
+}
 
 
 class Connection:
@@ -198,8 +210,14 @@ class Request:
             self.stream.reset()
         elif mode == "continuation-flood":
             await wire.continuation_flood(self.connection.link, self.stream.id, b"\x88")
+        elif mode == "drop":
+            self.connection.link.writer.close()
         elif self.named.get(wire.UPGRADE) == "websocket":
-            await self.websocket()
+            await self.websocket(mode)
+        elif ANSWER_MODES.get(mode):
+            await self.mismeasured(*ANSWER_MODES[mode])
+            if mode == "break-off":
+                self.connection.link.writer.close()
         elif self.path == "/bytes":
             await self.bytes(int(self.query.get("n", 0)))
         else:
@@ -233,9 +251,17 @@ class Request:
             await self.stream.write(piece)
         await self.stream.write(b"", end=True)
 
-    async def websocket(self):
+    async def mismeasured(self, announced, size, ends):
+        """A body that is not as long as its head says."""
+        await self.request_read()
+        self.head(wire.serialise([("Content-Length", str(announced))]))
+        await self.stream.write(bytes(size), end=ends)
+        await self.connection.link.writer.drain()
+
+    async def websocket(self, mode):
         wire.emit("request", index=self.connection.index, fields=self.fields)
-        accept = wsecho.accept_key(self.named["sec-websocket-key"])
+        key = self.named["sec-websocket-key"]
+        accept = wsecho.accept_key(key if mode != "bad-accept" else key[::-1])
         fields = [("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-Websocket-Accept", accept)]
         self.head(wire.serialise(fields), status=200)
         await wsecho.echo(self.stream.read, self.stream.write)
@@ -286,5 +312,5 @@ if __name__ == "__main__":
     parser.add_argument("--header", action="append", default=[], metavar="NAME:VALUE")
     parser.add_argument("--body", default="hello from the peer\n")
     parser.add_argument("--meta", default='{"src":"origin"}', help="empty: leave the field away")
-    parser.add_argument("--mode", choices=wire.MODES, help="misbehave")
+    parser.add_argument("--mode", choices=[*wire.MODES, *ANSWER_MODES], help="misbehave")
     raise SystemExit(asyncio.run(main(parser.parse_args())))

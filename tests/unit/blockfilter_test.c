@@ -1,72 +1,9 @@
 /* Header blocks on their way to the HTTP/2 library: what passes, what is framed anew, what is cut, what is refused. */
 #include <nghttp2/nghttp2.h>
 
+#include "h2frames.h"
 #include "test.h"
 #include "tunnel/h2/blockfilter.h"
-
-#define END_STREAM 0x1
-#define END_HEADERS 0x4
-#define PADDED 0x8
-#define PRIORITY 0x20
-#define HEADERS 1
-#define CONTINUATION 9
-
-/* --- Building input --- */
-
-static void add_frame(struct buf *b, int type, int flags, uint32_t stream, struct span payload)
-{
-	unsigned char head[9] = {(unsigned char)(payload.len >> 16), (unsigned char)(payload.len >> 8),
-		(unsigned char)payload.len, (unsigned char)type, (unsigned char)flags,
-		(unsigned char)(stream >> 24), (unsigned char)(stream >> 16), (unsigned char)(stream >> 8),
-		(unsigned char)stream};
-
-	buf_add(b, head, sizeof(head));
-	buf_add_span(b, payload);
-}
-
-/* A whole block in frames of at most `size` payload bytes. */
-static void add_block(struct buf *b, uint32_t stream, int flags, struct span block, size_t size)
-{
-	int type = HEADERS;
-
-	do {
-		size_t n = block.len < size ? block.len : size;
-		add_frame(b, type, flags | (n == block.len ? END_HEADERS : 0), stream, span_of(block.p, n));
-		block = span_skip(block, n);
-		type = CONTINUATION;
-		flags = 0;
-	} while (block.len > 0);
-}
-
-static void add_integer(struct buf *b, unsigned char first, unsigned bits, uint64_t v)
-{
-	uint64_t mask = (1u << bits) - 1;
-
-	if (v < mask) {
-		buf_add_char(b, (char)(first | v));
-		return;
-	}
-	buf_add_char(b, (char)(first | mask));
-	for (v -= mask; v >= 0x80; v >>= 7)
-		buf_add_char(b, (char)(0x80 | (v & 0x7f)));
-	buf_add_char(b, (char)v);
-}
-
-/* len bytes of c as a string that is not Huffman-coded. */
-static void add_string(struct buf *b, char c, size_t len)
-{
-	add_integer(b, 0, 7, len);
-	for (size_t i = 0; i < len; i++)
-		buf_add_char(b, c);
-}
-
-/* A literal field with a new name; kind is 0x40, 0x10 or 0. */
-static void add_literal(struct buf *b, int kind, size_t name, size_t value)
-{
-	buf_add_char(b, (char)kind);
-	add_string(b, 'n', name);
-	add_string(b, 'v', value);
-}
 
 /* --- Running the filter --- */
 
@@ -158,6 +95,27 @@ static void frames_pass_as_they_are(void)
 	CHECK(piece.bytes.p == buf_span(&in).p && piece.bytes.len == buf_len(&in) && all.len == 0);
 	blockfilter_fini(&f);
 	buf_free(&in);
+}
+
+/* Clients say which stream of the server's was the last; some send one of their own, or the greatest number. */
+static void goaway_of_a_client_loses_its_last_stream(void)
+{
+	struct buf in = {0}, want = {0};
+
+	buf_add_str(&in, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+	buf_add_span(&want, buf_span(&in));
+	add_frame(&in, 7, 0, 0, SPAN("\x7f\xff\xff\xff\0\0\0\0debug"));
+	add_frame(&in, 7, 0, 0, SPAN("\x7f\xff\xff"));
+	add_frame(&in, 6, 0, 0, SPAN("12345678"));
+	add_frame(&want, 7, 0, 0, SPAN("\0\0\0\0\0\0\0\0debug"));
+	add_frame(&want, 7, 0, 0, SPAN("\x7f\xff\xff"));
+	add_frame(&want, 6, 0, 0, SPAN("12345678"));
+	check_everywhere(buf_span(&in), true, buf_span(&want), 0);
+	/* A server's means something. */
+	buf_consume(&in, 24);
+	check_everywhere(buf_span(&in), false, buf_span(&in), 0);
+	buf_free(&in);
+	buf_free(&want);
 }
 
 static void a_frame_too_long_is_left_to_the_library(void)
@@ -517,9 +475,9 @@ static void endless_blocks_are_refused(void)
 	buf_free(&out);
 }
 
-TEST_MAIN(TEST(frames_pass_as_they_are), TEST(a_frame_too_long_is_left_to_the_library),
-	TEST(a_block_of_several_frames_becomes_one), TEST(many_small_frames_become_few),
-	TEST(values_over_64_KiB_are_cut), TEST(names_over_64_KiB_are_cut), TEST(many_long_values_are_cut),
-	TEST(a_cut_field_empties_the_table_as_the_original_did),
+TEST_MAIN(TEST(frames_pass_as_they_are), TEST(goaway_of_a_client_loses_its_last_stream),
+	TEST(a_frame_too_long_is_left_to_the_library), TEST(a_block_of_several_frames_becomes_one),
+	TEST(many_small_frames_become_few), TEST(values_over_64_KiB_are_cut), TEST(names_over_64_KiB_are_cut),
+	TEST(many_long_values_are_cut), TEST(a_cut_field_empties_the_table_as_the_original_did),
 	TEST(a_real_encoder_and_decoder_stay_in_step), TEST(broken_blocks_are_refused),
 	TEST(broken_frames_are_refused), TEST(endless_blocks_are_refused))

@@ -47,7 +47,7 @@ struct pair {
 	bool drop_to_edge;
 };
 
-static void show_fields(struct buf *out, const struct fields *f)
+static inline void show_fields(struct buf *out, const struct fields *f)
 {
 	for (size_t i = 0; f != NULL && i < f->count; i++) {
 		buf_add_span(out, f->at[i].name);
@@ -58,7 +58,7 @@ static void show_fields(struct buf *out, const struct fields *f)
 }
 
 /* Write what is left to be sent, as far as there is room. */
-static void seen_push(struct seen *at)
+static inline void seen_push(struct seen *at)
 {
 	static const char filler[8192];
 
@@ -77,7 +77,7 @@ static void seen_push(struct seen *at)
 	}
 }
 
-static void seen_on_head(void *arg, const struct exchange_head *head, bool end)
+static inline void seen_on_head(void *arg, const struct exchange_head *head, bool end)
 {
 	struct seen *at = arg;
 
@@ -92,7 +92,7 @@ static void seen_on_head(void *arg, const struct exchange_head *head, bool end)
 	show_fields(&at->fields, head->fields);
 }
 
-static void seen_on_body(void *arg, struct span data)
+static inline void seen_on_body(void *arg, struct span data)
 {
 	struct seen *at = arg;
 
@@ -106,7 +106,7 @@ static void seen_on_body(void *arg, struct span data)
 		exchange_consumed(at->x, data.len);
 }
 
-static void seen_on_end(void *arg, const struct fields *trailers)
+static inline void seen_on_end(void *arg, const struct fields *trailers)
 {
 	struct seen *at = arg;
 
@@ -116,7 +116,7 @@ static void seen_on_end(void *arg, const struct fields *trailers)
 	show_fields(&at->trailers, trailers);
 }
 
-static void seen_on_room(void *arg)
+static inline void seen_on_room(void *arg)
 {
 	struct seen *at = arg;
 
@@ -124,7 +124,7 @@ static void seen_on_room(void *arg)
 	seen_push(at);
 }
 
-static void seen_on_closed(void *arg, enum exchange_fate fate)
+static inline void seen_on_closed(void *arg, enum exchange_fate fate)
 {
 	struct seen *at = arg;
 
@@ -136,7 +136,7 @@ static void seen_on_closed(void *arg, enum exchange_fate fate)
 static const struct exchange_events seen_events = {
 	seen_on_head, seen_on_body, seen_on_end, seen_on_room, seen_on_closed};
 
-static struct seen *seen_new(struct pair *p)
+static inline struct seen *seen_new(struct pair *p)
 {
 	struct seen *at = mem_alloc(sizeof(*at));
 
@@ -144,7 +144,7 @@ static struct seen *seen_new(struct pair *p)
 	return at;
 }
 
-static void seen_free(struct seen *at)
+static inline void seen_free(struct seen *at)
 {
 	buf_free(&at->fields);
 	buf_free(&at->trailers);
@@ -152,12 +152,12 @@ static void seen_free(struct seen *at)
 	free(at);
 }
 
-static void keep_text(char *to, size_t size, struct span s)
+static inline void keep_text(char *to, size_t size, struct span s)
 {
 	snprintf(to, size, "%.*s", (int)s.len, s.p);
 }
 
-static void pair_on_request(void *arg, struct exchange *x, const struct exchange_head *head, bool end)
+static inline void pair_on_request(void *arg, struct exchange *x, const struct exchange_head *head, bool end)
 {
 	struct pair *p = arg;
 	struct seen *at = seen_new(p);
@@ -176,21 +176,21 @@ static void pair_on_request(void *arg, struct exchange *x, const struct exchange
 		p->on_request(at, head, end);
 }
 
-static void pair_on_pong(void *arg)
+static inline void pair_on_pong(void *arg)
 {
 	struct pair *p = arg;
 
 	p->pongs++;
 }
 
-static void pair_on_wake(void *arg)
+static inline void pair_on_wake(void *arg)
 {
 	(void)arg;
 }
 
 static const struct h2_owner pair_owner = {pair_on_request, pair_on_pong, pair_on_wake};
 
-static struct pair *pair_new(size_t chunk)
+static inline struct pair *pair_new(size_t chunk)
 {
 	struct pair *p = mem_alloc(sizeof(*p));
 
@@ -201,7 +201,7 @@ static struct pair *pair_new(size_t chunk)
 	return p;
 }
 
-static void pair_free(struct pair *p)
+static inline void pair_free(struct pair *p)
 {
 	h2_free(p->edge);
 	h2_free(p->connector);
@@ -212,7 +212,7 @@ static void pair_free(struct pair *p)
 
 #define CHUNK_RANDOM ((size_t)1 << 20)
 
-static size_t pair_chunk(struct pair *p, size_t len)
+static inline size_t pair_chunk(struct pair *p, size_t len)
 {
 	size_t n = p->chunk;
 
@@ -224,7 +224,7 @@ static size_t pair_chunk(struct pair *p, size_t len)
 }
 
 /* Feed bytes in chunks, each a block of its own. -1 when the session breaks. */
-static int pair_feed(struct pair *p, struct h2_session *to, struct span bytes)
+static inline int pair_feed(struct pair *p, struct h2_session *to, struct span bytes)
 {
 	while (bytes.len > 0) {
 		size_t n = pair_chunk(p, bytes.len);
@@ -240,7 +240,7 @@ static int pair_feed(struct pair *p, struct h2_session *to, struct span bytes)
 }
 
 /* One pull of `high` bytes from one side to the other. How many came. */
-static size_t pair_carry(struct pair *p, bool to_connector, size_t high)
+static inline size_t pair_carry(struct pair *p, bool to_connector, size_t high)
 {
 	struct buf out = {0};
 	struct h2_session *from = to_connector ? p->edge : p->connector;
@@ -259,7 +259,7 @@ static size_t pair_carry(struct pair *p, bool to_connector, size_t high)
 }
 
 /* Until both sides have nothing more to say. */
-static void pair_run(struct pair *p)
+static inline void pair_run(struct pair *p)
 {
 	size_t n;
 
@@ -270,7 +270,7 @@ static void pair_run(struct pair *p)
 }
 
 /* Send a request of that method and path with these fields. */
-static struct seen *pair_request(
+static inline struct seen *pair_request(
 	struct pair *p, const char *method, const char *path, const struct fields *fields, bool end)
 {
 	struct seen *at = seen_new(p);
@@ -284,13 +284,13 @@ static struct seen *pair_request(
 	return at;
 }
 
-static struct seen *pair_get(struct pair *p, const char *path)
+static inline struct seen *pair_get(struct pair *p, const char *path)
 {
 	return pair_request(p, "GET", path, NULL, true);
 }
 
 /* Answer every request with 200, one field and a short body. */
-static void pair_answer(struct seen *at, const struct exchange_head *head, bool end)
+static inline void pair_answer(struct seen *at, const struct exchange_head *head, bool end)
 {
 	struct field field = {SPAN("x-a"), SPAN("b")};
 	struct fields fields = {.at = &field, .count = 1, .cap = 1};

@@ -324,6 +324,8 @@ enum control_server_event control_server_next(struct control_server *s)
 		drop_consumed(&s->in, &s->consumed);
 		if (s->in.max == 0)
 			return server_broken(s, why);
+		if (buf_len(s->out) > CONTROL_UNSENT_MAX)
+			return server_broken(s, "answers are not taken");
 		enum parse parsed = capnp_frame(buf_span(&s->in), max, &len, &why);
 		if (parsed == PARSE_MORE)
 			return CONTROL_SERVER_NONE;

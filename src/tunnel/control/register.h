@@ -9,6 +9,8 @@
 #define CONTROL_BEFORE_MAX ((size_t)64 * 1024) /* bytes of a message before registration */
 #define CONTROL_AFTER_MAX ((size_t)16 << 20)   /* and after it: configurations */
 #define CONTROL_QUESTIONS_MAX 16               /* the edge: answers that wait for their Finish */
+#define CONTROL_UNSENT_MAX \
+	((size_t)64 * 1024) /* the edge: bytes of answers that the connector does not take */
 
 /* A feature of our own connector, told at registration: an upgraded stream may be ended in one direction only. */
 #define CONTROL_FEATURE_HALF_CLOSE SPAN("outbore_half_close")

@@ -47,13 +47,22 @@ static void connector_leave(struct connector *c)
 		loop_timer_start(&c->timer, 0);
 }
 
+/* Are its stream ids running out? Then the connector has to dial anew, which it does once the connection is closed. The
+ * last one in rotation serves on while it can. */
+static bool connector_is_worn(const struct connector *c)
+{
+	struct h2_session *session = link_session(c->link);
+
+	return c->state == CONNECTOR_UP && session != NULL && h2_is_worn(session) &&
+	       (registry_has_other(&c->entry) || !h2_can_open(session));
+}
+
 void connector_request_began(struct registry_link *l)
 {
 	struct connector *c = list_entry(l, struct connector, entry);
-	struct h2_session *session = link_session(c->link);
 
 	l->requests++;
-	if (session != NULL && h2_is_worn(session)) {
+	if (connector_is_worn(c)) {
 		log_line(c->edge->worker->log, LOG_INFO, "tunnel connection worn out, to be replaced",
 			"tunnel=%s index=%u", c->tunnel, l->conn_index);
 		connector_leave(c);

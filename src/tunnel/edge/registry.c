@@ -158,6 +158,12 @@ void registry_remove(struct registry_link *l)
 	list_remove(&l->node);
 }
 
+bool registry_has_other(const struct registry_link *l)
+{
+	/* On a list of its own both neighbours are the list's head. */
+	return l->node.prev != l->node.next;
+}
+
 struct registry_link *registry_same(
 	const struct registry_tunnel *t, const struct uuid *client_id, unsigned index)
 {

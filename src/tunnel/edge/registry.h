@@ -41,6 +41,8 @@ struct registry_tunnel *registry_find(const struct registry *r, struct span host
 /* Put a connection into rotation, or take it out (harmless when it is not in). */
 void registry_add(struct registry_tunnel *t, struct registry_link *l);
 void registry_remove(struct registry_link *l);
+/* Is another connection of the same tunnel in rotation beside this one, which is? */
+bool registry_has_other(const struct registry_link *l);
 /* The connection with the same client id and index, if any: it is to be replaced. */
 struct registry_link *registry_same(
 	const struct registry_tunnel *t, const struct uuid *client_id, unsigned index);

@@ -5,6 +5,7 @@
 enum frame_type {
 	FRAME_HEADERS = 1,
 	FRAME_PUSH_PROMISE = 5,
+	FRAME_GOAWAY = 7,
 	FRAME_CONTINUATION = 9,
 };
 
@@ -32,7 +33,7 @@ static struct frame_head frame_head_of(const uint8_t *p)
 
 void blockfilter_init(struct blockfilter *f, bool from_client)
 {
-	*f = (struct blockfilter){.pass = from_client ? BLOCKFILTER_PREFACE : 0};
+	*f = (struct blockfilter){.from_client = from_client, .pass = from_client ? BLOCKFILTER_PREFACE : 0};
 }
 
 void blockfilter_fini(struct blockfilter *f)
@@ -169,21 +170,41 @@ static bool is_frame_over(const struct blockfilter *f)
 
 /* --- Following the frames --- */
 
-/* A frame begins. PARSE_OK when it is to be passed on. */
-static enum parse begin_frame(struct blockfilter *f, const char **why)
+/* Must the frame be taken apart? */
+static bool is_special(const struct blockfilter *f, const struct frame_head *h)
+{
+	switch (h->type) {
+	case FRAME_HEADERS: return !(h->flags & FLAG_END_HEADERS) && h->len <= BLOCKFILTER_FRAME_MAX;
+	case FRAME_PUSH_PROMISE: return true;
+	case FRAME_GOAWAY: return f->from_client && h->len >= 4;
+	default: return false;
+	}
+}
+
+/* A frame begins. PARSE_OK when it is to be passed on, from what stands in f->head. */
+static enum parse begin_frame(struct blockfilter *f, struct span *pass, const char **why)
 {
 	struct frame_head h = frame_head_of(f->head);
 
+	*pass = span_of((const char *)f->head, BLOCKFILTER_HEAD);
 	if (f->collecting)
 		return begin_continuation(f, &h, why);
+	f->pass = h.len;
+	if (!is_special(f, &h))
+		return PARSE_OK;
+	if (h.type == FRAME_GOAWAY) {
+		memset(f->head + BLOCKFILTER_HEAD, 0, 4);
+		pass->len += 4;
+		f->drop = 4;
+		f->pass -= 4;
+		return PARSE_OK;
+	}
+	f->pass = 0;
 	if (h.type == FRAME_PUSH_PROMISE) {
 		*why = "PUSH_PROMISE, which SETTINGS forbid";
 		return PARSE_BAD;
 	}
-	if (h.type == FRAME_HEADERS && !(h.flags & FLAG_END_HEADERS) && h.len <= BLOCKFILTER_FRAME_MAX)
-		return begin_headers(f, &h, why);
-	f->pass = h.len;
-	return PARSE_OK;
+	return begin_headers(f, &h, why);
 }
 
 /* Take bytes of a frame head that is not here in one piece, or begins what is collected. */
@@ -202,7 +223,7 @@ static size_t run_of(struct blockfilter *f, struct span in)
 {
 	size_t n = 0;
 
-	if (f->collecting || f->head_len > 0)
+	if (f->collecting || f->head_len > 0 || f->drop > 0)
 		return 0;
 	for (;;) {
 		size_t step = f->pass < in.len - n ? f->pass : in.len - n;
@@ -211,8 +232,7 @@ static size_t run_of(struct blockfilter *f, struct span in)
 		if (f->pass > 0 || in.len - n < BLOCKFILTER_HEAD)
 			return n;
 		struct frame_head h = frame_head_of((const uint8_t *)in.p + n);
-		if (h.type == FRAME_PUSH_PROMISE ||
-			(h.type == FRAME_HEADERS && !(h.flags & FLAG_END_HEADERS)))
+		if (is_special(f, &h))
 			return n;
 		f->pass = BLOCKFILTER_HEAD + h.len;
 	}
@@ -222,21 +242,19 @@ static size_t run_of(struct blockfilter *f, struct span in)
 static enum parse take_apart(
 	struct blockfilter *f, struct span *in, struct blockfilter_piece *piece, const char **why)
 {
+	enum parse parsed;
+
 	if (f->collecting && !is_frame_over(f)) {
-		enum parse parsed = take_payload(f, in, why);
-		if (parsed == PARSE_BAD)
-			return PARSE_BAD;
+		parsed = take_payload(f, in, why);
 	} else {
 		if (!take_head(f, in))
 			return PARSE_MORE;
 		f->head_len = 0;
-		enum parse parsed = begin_frame(f, why);
-		if (parsed == PARSE_OK)
-			*piece = (struct blockfilter_piece){
-				.bytes = {(const char *)f->head, BLOCKFILTER_HEAD}};
-		if (parsed != PARSE_MORE)
-			return parsed;
+		*piece = (struct blockfilter_piece){0};
+		parsed = begin_frame(f, &piece->bytes, why);
 	}
+	if (parsed != PARSE_MORE)
+		return parsed;
 	if (is_frame_over(f) && (f->flags & FLAG_END_HEADERS))
 		return end_block(f, piece, why);
 	return PARSE_MORE;
@@ -247,6 +265,7 @@ enum parse blockfilter_next(
 {
 	buf_free(&f->out);
 	while (in->len > 0) {
+		skip(in, &f->drop);
 		size_t n = run_of(f, *in);
 		if (n > 0) {
 			*piece = (struct blockfilter_piece){.bytes = {in->p, n}};

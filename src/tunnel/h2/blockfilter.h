@@ -1,7 +1,8 @@
 /* What stands between the socket and the HTTP/2 library: follows the frames (RFC 9113, 4.1) and passes them on where they
- * lie, but for header blocks of several frames. Those are collected, relieved of strings that the library's HPACK decoder
- * would end the connection for, and framed anew, so that their number of CONTINUATION frames is bounded, too. A block of
- * one frame is shorter than any such string. */
+ * lie, but for two kinds. Header blocks of several frames are collected, relieved of strings that the library's HPACK
+ * decoder would end the connection for, and framed anew, so that their number of CONTINUATION frames is bounded, too (a
+ * block of one frame is shorter than any such string). In a client's GOAWAY the last stream id, for which the library
+ * takes none but of streams that it has pushed, becomes 0: we push nothing, and clients send other numbers. */
 #ifndef H2_BLOCKFILTER_H
 #define H2_BLOCKFILTER_H
 
@@ -15,8 +16,10 @@
 #define BLOCKFILTER_PREFACE 24 /* bytes a client sends before frames */
 
 struct blockfilter {
-	size_t pass;                    /* bytes to be passed on before the next frame head */
-	uint8_t head[BLOCKFILTER_HEAD]; /* of a frame, as far as it has come */
+	bool from_client;
+	size_t pass;                        /* bytes to be passed on before the next frame head */
+	size_t drop;                        /* bytes to be left out before them */
+	uint8_t head[BLOCKFILTER_HEAD + 4]; /* of a frame, as far as it has come; and a stream id */
 	size_t head_len;
 	/* A block that is being collected. */
 	bool collecting;
