@@ -71,7 +71,7 @@ ended() {
   fi
   rm -f "$(file_of "$1.pid")"
   exit_status=0
-  wait "$pid" || exit_status=$?
+  { wait "$pid"; } 2>/dev/null || exit_status=$?
 }
 
 is_not_running() {
@@ -82,6 +82,11 @@ is_not_running() {
 stop() {
   kill "-${2:-TERM}" "$(pid_of "$1")"
   ended "$1"
+}
+
+# signal NAME SIGNAL: without waiting.
+signal() {
+  kill "-$2" "$(pid_of "$1")"
 }
 
 # stop_all: end everything of the scope, and look whether a sanitizer complained.
@@ -161,6 +166,11 @@ start_edge() {
   edge_metrics=$(edge_address metrics)
   cacert=$(scope)/dev/ca.pem
   export edge_http edge_tls edge_tunnel edge_metrics cacert
+}
+
+# same_ports: the next start_edge takes the addresses of the last one.
+same_ports() {
+  edge_ports="--listen $edge_tls --listen-http $edge_http --tunnel-listen $edge_tunnel --metrics $edge_metrics"
 }
 
 edge_address() {

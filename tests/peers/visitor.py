@@ -2,7 +2,7 @@
 """Visitors that curl cannot be. One mode a run; each prints one JSON line.
 
   many ADDRESS PATH --count N      N requests, a connection each, all at once: statuses, and sums of the bodies
-  steps ADDRESS PATH --ack PATH    server-sent events one by one: each is confirmed before the next is sent
+  steps ADDRESS PATH [--ack PATH]  server-sent events; each is confirmed, before the next is sent
   pieces ADDRESS PATH              when each piece of the answer came, in ms after the request
   stall ADDRESS PATH --flowed PATH reads the head, then nothing until the origin's bytes stand still; how many have
                                    flowed; then, after SIGUSR1, the rest: its sum
@@ -101,7 +101,8 @@ async def steps(o):
     answer, events = await Answer(reader).head(), []
     async for piece in answer.pieces():
         events.append(piece.decode())
-        await get(o.address, o.ack)
+        if o.ack:
+            await get(o.address, o.ack)
     writer.close()
     return {"status": answer.status, "type": answer.fields.get("content-type"), "events": events}
 
