@@ -9,6 +9,8 @@
   fill ADDRESS PATH                uploads without end until no byte is taken any more; how many were; then, after
                                    SIGUSR1, ends the body and tells whether the answer has its sum
   half ADDRESS FILE                sends the file, ends its direction, reads what comes after the answer's head
+  dribble ADDRESS PATH --seconds S a request head, a byte every half second: after how many seconds came which status
+  idle ADDRESS PATH --count N      N connections that say nothing
   load ADDRESS PATH --seconds S    GETs on kept connections, one after another: statuses, failures, errors
 """
 
@@ -196,6 +198,26 @@ async def half(o):
     return {"status": answer.status, "rest": rest.decode().strip()}
 
 
+async def dribble(o):
+    reader, writer = await dial(o.address)
+    start = time.monotonic()
+    answer = asyncio.ensure_future(Answer(reader).head())
+    writer.write(request(o.path)[:-4])
+    while not answer.done() and time.monotonic() - start < o.seconds:
+        writer.write(b"a")
+        await asyncio.wait([answer], timeout=0.5)
+    writer.close()
+    seconds = round(time.monotonic() - start, 1)
+    return {"status": answer.result().status if answer.done() else None, "seconds": seconds}
+
+
+async def idle(o):
+    connections = [await dial(o.address) for _ in range(o.count)]
+    print(json.dumps({"event": "open"}), flush=True)
+    await asyncio.gather(*(reader.read() for reader, _ in connections))
+    return {"event": "closed"}
+
+
 async def load(o):
     statuses, failures = collections.Counter(), collections.Counter()
     until = time.monotonic() + o.seconds
@@ -220,7 +242,7 @@ async def load(o):
     return {"statuses": statuses, "failures": failures}
 
 
-MODES = {"many": many, "steps": steps, "pieces": pieces, "stall": stall, "fill": fill, "half": half, "load": load}
+MODES = {"many": many, "steps": steps, "pieces": pieces, "stall": stall, "fill": fill, "half": half, "dribble": dribble, "idle": idle, "load": load}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
