@@ -177,31 +177,32 @@ edge_address() {
   value ".listen[] | select(.role == \"$1\").address" edge
 }
 
-# start_connector NAME URL [OPTION...]: with `connections` connections (default 2), waiting until all have registered.
+# start_connector NAME [OPTION...]: with `connections` connections (default 2), waiting until all have registered.
 # Its operators' address is in connector_metrics.
 start_connector() {
   launch_connector "$@"
   wait_registered "$1" "${connections:-2}"
 }
 
-# launch_connector NAME URL [OPTION...]: the same without waiting. `web` names the credentials file.
+# launch_connector NAME [OPTION...]: the same without waiting. `web` names the credentials file. The options, cloudflared's
+# as well as ours, say what is served: --url URL or --config FILE.
 launch_connector() {
-  local name=$1 url=$2 i edges=()
-  shift 2
+  local name=$1 i edges=()
+  shift
   for ((i = 0; i < ${connections:-2}; i++)); do
     edges+=(--edge "$edge_tunnel")
   done
   case $CONNECTOR in
     ours)
       start "$name" "$tunnel" "${edges[@]}" --cacert "$cacert" --metrics 127.0.0.1:0 --loglevel debug --json \
-        --url "$url" "$@" run --credentials-file "$(file_of "${web:-web.json}")"
+        "$@" run --credentials-file "$(file_of "${web:-web.json}")"
       ;;
     cloudflared-*)
       local binary=$CLOUDFLARED prechecks=--no-prechecks
       [[ $CONNECTOR = *-new ]] || binary=$CLOUDFLARED_OLD prechecks=
       # shellcheck disable=SC2086 # an option or none
       start "$name" "$binary" tunnel --no-autoupdate --protocol http2 "${edges[@]}" --cacert "$cacert" \
-        --metrics 127.0.0.1:0 $prechecks --url "$url" "$@" \
+        --metrics 127.0.0.1:0 $prechecks "$@" \
         run --credentials-file "$(file_of "${web:-web.json}")" "$tunnel_id"
       ;;
   esac
@@ -235,7 +236,7 @@ start_tunnel() {
   credentials web
   start_origin
   start_edge
-  start_connector connector "http://127.0.0.1:$origin_port" "$@"
+  start_connector connector --url "http://127.0.0.1:$origin_port" "$@"
 }
 
 # --- Looking ---

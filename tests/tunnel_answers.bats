@@ -12,7 +12,7 @@ setup_file() {
   start_edge --credentials web.json --credentials lonely.json --access-log access.log --location AMS01 \
     --route app.example.com=web --route '*.wild.example.com=web' --route lonely.example.com=lonely \
     --route down.example.com=$other_id
-  start_connector connector "http://127.0.0.1:$origin_port"
+  start_connector connector --url "http://127.0.0.1:$origin_port"
 }
 
 teardown_file() {
@@ -70,7 +70,7 @@ page() {
 
 # start_lonely URL: a connector for the other tunnel.
 start_lonely() {
-  web=lonely.json tunnel_id=$other_id connections=1 start_connector lonely "$1"
+  web=lonely.json tunnel_id=$other_id connections=1 start_connector lonely --url "$1"
 }
 
 # bats test_tags=interop

@@ -140,7 +140,7 @@ smuggled='GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n'
   credentials other 22222222-3333-4444-5555-666666666666
   start_origin
   start_edge --credentials web.json --credentials other.json --route 'x=web' --route 'y=other'
-  web=other.json tunnel_id=22222222-3333-4444-5555-666666666666 start_connector other "http://127.0.0.1:$origin_port"
+  web=other.json tunnel_id=22222222-3333-4444-5555-666666666666 start_connector other --url "http://127.0.0.1:$origin_port"
   secret=$(jq -r .TunnelSecret "$BATS_TEST_TMPDIR/web.json" | base64 -d | od -An -tx1 | tr -d ' \n')
   for mode in silent no-control-stream garbage-control huge-capnp close-after-register ping-flood goaway window-stall \
     reset-storm big-header-100k continuation-flood; do

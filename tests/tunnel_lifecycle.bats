@@ -77,7 +77,7 @@ let_end() {
   credentials web
   start_origin
   start_edge
-  start_connector connector "http://127.0.0.1:$origin_port" --grace-period 1s
+  start_connector connector --url "http://127.0.0.1:$origin_port" --grace-period 1s
   a_slow_answer
   signal connector TERM
   ended connector 5
@@ -90,7 +90,7 @@ let_end() {
   start_origin
   start_edge
   credentials web # another secret
-  launch_connector connector "http://127.0.0.1:$origin_port"
+  launch_connector connector --url "http://127.0.0.1:$origin_port"
   wait_for edge.err 'registration refused|refused' 2
   is_running connector
   [ "$(metric "$edge_metrics" outbore_edge_tunnel_connections)" = 0 ]
@@ -105,7 +105,7 @@ let_end() {
   credentials web
   start_edge
   stop edge
-  connections=1 launch_connector connector http://127.0.0.1:9
+  connections=1 launch_connector connector --url http://127.0.0.1:9
   wait_for connector.err 'refused' 3
   (($(grep -c refused "$(file_of connector.err)") < 6))
   same_ports
@@ -163,8 +163,8 @@ let_end() {
   credentials web
   start_origin
   start_edge
-  start_connector first "http://127.0.0.1:$origin_port"
-  start_connector second "http://127.0.0.1:$origin_port"
+  start_connector first --url "http://127.0.0.1:$origin_port"
+  start_connector second --url "http://127.0.0.1:$origin_port"
   within "$wait_s" metric_is "$edge_metrics" outbore_edge_tunnel_connections 4
   start visitor "$peers/visitor.py" load "$edge_http" '/slow?ms=20' --count 40 --seconds 3
   wait_for visitor.out loading

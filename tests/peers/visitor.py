@@ -67,15 +67,15 @@ async def dial(address, **options):
     return await asyncio.open_connection(host, int(port), **options)
 
 
-def request(path, method="GET", fields=()):
-    lines = [f"{method} {path} HTTP/1.1", "host: visitor.test", *fields]
+def request(path, method="GET", fields=(), host="visitor.test"):
+    lines = [f"{method} {path} HTTP/1.1", f"host: {host}", *fields]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
-async def get(address, path):
+async def get(address, path, **how):
     """One request on a connection of its own: status and body."""
     reader, writer = await dial(address)
-    writer.write(request(path, fields=["connection: close"]))
+    writer.write(request(path, fields=["connection: close"], **how))
     answer = await Answer(reader).head()
     body = await answer.body()
     writer.close()
@@ -84,7 +84,7 @@ async def get(address, path):
 
 async def many(o):
     async def one():
-        status, body = await get(o.address, o.path)
+        status, body = await get(o.address, o.path, host=o.host)
         return status, hashlib.sha256(body).hexdigest()
 
     answers = await asyncio.gather(*(one() for _ in range(o.count)), return_exceptions=True)
@@ -249,6 +249,7 @@ if __name__ == "__main__":
     parser.add_argument("mode", choices=MODES)
     parser.add_argument("address", metavar="HOST:PORT")
     parser.add_argument("path")
+    parser.add_argument("--host", default="visitor.test", help="many: the host that is asked for")
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--ack", metavar="PATH")
