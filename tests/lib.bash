@@ -71,6 +71,7 @@ ended() {
   fi
   rm -f "$(file_of "$1.pid")"
   exit_status=0
+  # shellcheck disable=SC2034 # the tests read it
   { wait "$pid"; } 2>/dev/null || exit_status=$?
 }
 
@@ -223,9 +224,9 @@ wait_registered() {
   export connector_metrics
 }
 
-# start_origin [OPTION...]: tests/peers/origin.py; its port is in origin_port.
+# start_origin: tests/peers/origin.py; its port is in origin_port.
 start_origin() {
-  start origin "$peers/origin.py" "$@"
+  start origin "$peers/origin.py"
   wait_for origin.out '^ready '
   origin_port=$(awk '/^ready /{print $2}' "$(file_of origin.out)")
   export origin_port

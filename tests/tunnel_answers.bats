@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # what lib.bash sets
 # The edge's own answers, its access log, its names and certificates.
 
 load lib

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # what lib.bash sets
 # The article's chain: visitor, edge, connector, Apache httpd with the article's lines, a WebSocket application.
 
 load lib

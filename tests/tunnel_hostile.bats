@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # what lib.bash sets
 # Visitors who mean no good, and peers of the tunnel that do not either: each loses its own connection, nobody else's.
 
 load lib

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # what lib.bash sets
 # Connectors and edges come, go, and lose each other.
 
 load lib

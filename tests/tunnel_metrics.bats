@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # what lib.bash sets
 # What operators see: metrics, readiness.
 
 load lib
@@ -35,7 +36,6 @@ complaints() {
 
 @test "metrics: promtool complains of cloudflared's own names only" {
   complaints "$connector_metrics"
-  # shellcheck disable=SC2154 # bats sets stderr
   unknown=$(sort <<<"$stderr" | comm -23 - <(sort "$top/tests/metrics-complaints.txt"))
   [ -z "$unknown" ] || fail_with "$unknown"
 }

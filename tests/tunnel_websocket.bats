@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # what lib.bash sets
 # WebSockets through the tunnel, by two implementations that nobody here wrote: Python's websockets and Node's ws.
 
 load lib
