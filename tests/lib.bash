@@ -199,7 +199,7 @@ launch_connector() {
         "$@" run --credentials-file "$(file_of "${web:-web.json}")"
       ;;
     cloudflared-*)
-      local binary=$CLOUDFLARED prechecks=--no-prechecks
+      local binary=$CLOUDFLARED prechecks=${prechecks---no-prechecks}
       [[ $CONNECTOR = *-new ]] || binary=$CLOUDFLARED_OLD prechecks=
       # shellcheck disable=SC2086 # an option or none
       start "$name" "$binary" tunnel --no-autoupdate --protocol http2 "${edges[@]}" --cacert "$cacert" \

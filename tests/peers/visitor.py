@@ -10,6 +10,7 @@
                                    SIGUSR1, ends the body and tells whether the answer has its sum
   half ADDRESS FILE                sends the file, ends its direction, reads what comes after the answer's head
   dribble ADDRESS PATH --seconds S a request head, a byte every half second: after how many seconds came which status
+  abandon ADDRESS PATH --count N   N requests, 100 at a time, each left without its answer a moment later
   idle ADDRESS PATH --count N      N connections that say nothing
   load ADDRESS PATH --seconds S    GETs on kept connections, one after another: statuses, failures, errors
 """
@@ -211,6 +212,19 @@ async def dribble(o):
     return {"status": answer.result().status if answer.done() else None, "seconds": seconds}
 
 
+async def abandon(o):
+    begun = 0
+    while begun < o.count:
+        batch = [await dial(o.address) for _ in range(min(100, o.count - begun))]
+        for _, writer in batch:
+            writer.write(request(o.path))
+        await asyncio.sleep(0.05)  # for the requests to be on their way
+        for _, writer in batch:
+            writer.transport.abort()
+        begun += len(batch)
+    return {"begun": begun}
+
+
 async def idle(o):
     connections = [await dial(o.address) for _ in range(o.count)]
     print(json.dumps({"event": "open"}), flush=True)
@@ -242,7 +256,7 @@ async def load(o):
     return {"statuses": statuses, "failures": failures}
 
 
-MODES = {"many": many, "steps": steps, "pieces": pieces, "stall": stall, "fill": fill, "half": half, "dribble": dribble, "idle": idle, "load": load}
+MODES = {"many": many, "steps": steps, "pieces": pieces, "stall": stall, "fill": fill, "half": half, "dribble": dribble, "idle": idle, "abandon": abandon, "load": load}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
