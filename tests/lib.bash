@@ -71,7 +71,8 @@ ended() {
   fi
   rm -f "$(file_of "$1.pid")"
   exit_status=0
-  wait "$pid" || exit_status=$?
+  # shellcheck disable=SC2034 # the tests read it
+  { wait "$pid"; } 2>/dev/null || exit_status=$?
 }
 
 is_not_running() {
@@ -82,6 +83,11 @@ is_not_running() {
 stop() {
   kill "-${2:-TERM}" "$(pid_of "$1")"
   ended "$1"
+}
+
+# signal NAME SIGNAL: without waiting.
+signal() {
+  kill "-$2" "$(pid_of "$1")"
 }
 
 # stop_all: end everything of the scope, and look whether a sanitizer complained.
@@ -163,35 +169,41 @@ start_edge() {
   export edge_http edge_tls edge_tunnel edge_metrics cacert
 }
 
+# same_ports: the next start_edge takes the addresses of the last one.
+same_ports() {
+  edge_ports="--listen $edge_tls --listen-http $edge_http --tunnel-listen $edge_tunnel --metrics $edge_metrics"
+}
+
 edge_address() {
   value ".listen[] | select(.role == \"$1\").address" edge
 }
 
-# start_connector NAME URL [OPTION...]: with `connections` connections (default 2), waiting until all have registered.
+# start_connector NAME [OPTION...]: with `connections` connections (default 2), waiting until all have registered.
 # Its operators' address is in connector_metrics.
 start_connector() {
   launch_connector "$@"
   wait_registered "$1" "${connections:-2}"
 }
 
-# launch_connector NAME URL [OPTION...]: the same without waiting. `web` names the credentials file.
+# launch_connector NAME [OPTION...]: the same without waiting. `web` names the credentials file. The options, cloudflared's
+# as well as ours, say what is served: --url URL or --config FILE.
 launch_connector() {
-  local name=$1 url=$2 i edges=()
-  shift 2
+  local name=$1 i edges=()
+  shift
   for ((i = 0; i < ${connections:-2}; i++)); do
     edges+=(--edge "$edge_tunnel")
   done
   case $CONNECTOR in
     ours)
       start "$name" "$tunnel" "${edges[@]}" --cacert "$cacert" --metrics 127.0.0.1:0 --loglevel debug --json \
-        --url "$url" "$@" run --credentials-file "$(file_of "${web:-web.json}")"
+        "$@" run --credentials-file "$(file_of "${web:-web.json}")"
       ;;
     cloudflared-*)
-      local binary=$CLOUDFLARED prechecks=--no-prechecks
+      local binary=$CLOUDFLARED prechecks=${prechecks---no-prechecks}
       [[ $CONNECTOR = *-new ]] || binary=$CLOUDFLARED_OLD prechecks=
       # shellcheck disable=SC2086 # an option or none
       start "$name" "$binary" tunnel --no-autoupdate --protocol http2 "${edges[@]}" --cacert "$cacert" \
-        --metrics 127.0.0.1:0 $prechecks --url "$url" "$@" \
+        --metrics 127.0.0.1:0 $prechecks "$@" \
         run --credentials-file "$(file_of "${web:-web.json}")" "$tunnel_id"
       ;;
   esac
@@ -212,9 +224,9 @@ wait_registered() {
   export connector_metrics
 }
 
-# start_origin [OPTION...]: tests/peers/origin.py; its port is in origin_port.
+# start_origin: tests/peers/origin.py; its port is in origin_port.
 start_origin() {
-  start origin "$peers/origin.py" "$@"
+  start origin "$peers/origin.py"
   wait_for origin.out '^ready '
   origin_port=$(awk '/^ready /{print $2}' "$(file_of origin.out)")
   export origin_port
@@ -225,7 +237,7 @@ start_tunnel() {
   credentials web
   start_origin
   start_edge
-  start_connector connector "http://127.0.0.1:$origin_port" "$@"
+  start_connector connector --url "http://127.0.0.1:$origin_port" "$@"
 }
 
 # --- Looking ---

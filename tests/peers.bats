@@ -1,70 +1,36 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # what lib.bash sets
 # The peers of tests/peers against each other, so that a failure elsewhere is not theirs.
 
-bats_require_minimum_version 1.5.0
-
-peers=$BATS_TEST_DIRNAME/peers
+load lib
 
 setup() {
   cd "$BATS_TEST_TMPDIR" || return
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout key.pem -out cert.pem \
     -subj /CN=test -addext 'subjectAltName=DNS:h2.cftunnel.com,IP:127.0.0.1' 2>openssl.log
-  started=()
 }
 
 teardown() {
-  stop
+  stop_all
 }
 
-# stop: end what was started, the last first, and wait for it.
-stop() {
-  local i
-  for ((i = ${#started[@]} - 1; i >= 0; i--)); do
-    kill "${started[i]}" 2>/dev/null || true
-    wait "${started[i]}" || true
-  done
-  started=()
-}
-
-# start FILE COMMAND...: run in the background with FILE as its stdout; `port` is what it says it is ready on.
-start() {
-  local file=$1
-  shift
-  : >"$file" # no line of an earlier run may be taken for one of this
-  "$@" >"$file" 2>"$file.err" 3>&- &
-  started+=($!)
-  wait_for "$file" '^ready '
-  port=$(awk '/^ready /{print $2}' "$file")
-}
-
-# wait_for FILE PATTERN: until a line of the file matches, 20 seconds at most.
-wait_for() {
-  local deadline=$((SECONDS + 20))
-  until grep -q -- "$2" "$1"; do
-    if ((SECONDS > deadline)); then
-      echo "no line '$2' in $1:"
-      tail -c 2000 "$1" "$1.err"
-      return 1
-    fi
-    sleep 0.05
-  done
-}
-
-# value FILTER FILE: what jq finds in the JSON lines of the file.
-value() {
-  grep '^{' "$2" | jq -rc "$1"
+# ready NAME COMMAND...: start it and wait; `port` is what it says it is ready on.
+ready() {
+  start "$@"
+  wait_for "$1.out" '^ready '
+  port=$(awk '/^ready /{print $2}' "$1.out")
 }
 
 edge() {
-  start edge.out "$peers/h2edge.py" --tls cert.pem key.pem "$@"
+  ready edge "$peers/h2edge.py" --tls cert.pem key.pem "$@"
 }
 
 connector() {
-  start connector.out "$peers/h2connector.py" "127.0.0.1:$port" --cacert cert.pem "$@"
+  ready connector "$peers/h2connector.py" "127.0.0.1:$port" --cacert cert.pem "$@"
 }
 
 @test "the origin serves one sequence whole, in chunks and until it closes" {
-  start origin.out "$peers/origin.py"
+  ready origin "$peers/origin.py"
   sum=$("$peers/origin.py" --sum 200000)
   for target in 'bytes?n=200000' 'chunked?n=200000&trailer=1' 'eof?n=200000'; do
     run -0 curl -sf "http://127.0.0.1:$port/$target" -o body
@@ -75,7 +41,7 @@ connector() {
 }
 
 @test "the origin sums an upload, with and without its length" {
-  start origin.out "$peers/origin.py"
+  ready origin "$peers/origin.py"
   head -c 300000 /dev/zero >zeros
   sum=$(sha256sum <zeros | cut -d' ' -f1)
   curl -sf "http://127.0.0.1:$port/upload" -T zeros | jq -e ".sha256 == \"$sum\" and .length == 300000"
@@ -83,7 +49,7 @@ connector() {
 }
 
 @test "the origin breaks off and refuses as it is asked to" {
-  start origin.out "$peers/origin.py"
+  ready origin "$peers/origin.py"
   run -52 curl -s "http://127.0.0.1:$port/noheader"
   run -56 curl -s "http://127.0.0.1:$port/reset"
   run -0 curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/status/503"
@@ -93,13 +59,13 @@ connector() {
 }
 
 @test "the origin speaks HTTP/2 over TLS" {
-  start origin.out "$peers/origin.py" --h2 --tls cert.pem key.pem
+  ready origin "$peers/origin.py" --h2 --tls cert.pem key.pem
   curl -sf --http2 --cacert cert.pem "https://127.0.0.1:$port/echo" -d hi >answer
   [ "$(jq -c '[.http2, .method, .body.length]' answer)" = '[true,"POST",2]' ]
 }
 
 @test "the origin listens on a unix socket" {
-  start origin.out "$peers/origin.py" --unix "$PWD/socket"
+  ready origin "$peers/origin.py" --unix "$PWD/socket"
   run -0 curl -sf --unix-socket socket http://localhost/1xx
   [[ "$output" == *"after the hints"* ]]
 }
@@ -108,9 +74,9 @@ connector() {
   for form in pipelined imported; do
     edge
     connector --connections 2 --register "$form" --secret "$(printf 'ab%.0s' {1..32})"
-    [ "$(value 'select(.event == "registered") | .index' edge.out | sort | paste -sd,)" = 0,1 ]
-    [ "$(value 'select(.event == "registered") | .secret' edge.out | sort -u)" = "$(printf 'ab%.0s' {1..32})" ]
-    stop
+    [ "$(value 'select(.event == "registered") | .index' edge | sort | paste -sd,)" = 0,1 ]
+    [ "$(value 'select(.event == "registered") | .secret' edge | sort -u)" = "$(printf 'ab%.0s' {1..32})" ]
+    stop_all
   done
 }
 
@@ -132,21 +98,20 @@ END
   edge --script script --stay
   connector --header 'X-A: 1' --status 201
   wait_for edge.out '"id": "many"'
-  [ "$(value 'select(.id == "fixed") | [.status, .meta.src, .headers[0], .body]' edge.out)" = \
+  [ "$(value 'select(.id == "fixed") | [.status, .meta.src, .headers[0], .body]' edge)" = \
     '[201,"origin",["X-A","1"],"hello from the peer\n"]' ]
-  [ "$(value 'select(.id == "down").sha256' edge.out)" = "$("$peers/origin.py" --sum 3000000)" ]
-  [ "$(value 'select(.length == 3000000).sha256' connector.out)" = "$("$peers/origin.py" --sum 3000000)" ]
-  [ "$(value 'select(.id == "socket") | [.messages, .close]' edge.out)" = '[["one","two"],4001]' ]
-  [ "$(value 'select(.id == "many").statuses' edge.out)" = '{"201":300}' ]
+  [ "$(value 'select(.id == "down").sha256' edge)" = "$("$peers/origin.py" --sum 3000000)" ]
+  [ "$(value 'select(.length == 3000000).sha256' connector)" = "$("$peers/origin.py" --sum 3000000)" ]
+  [ "$(value 'select(.id == "socket") | [.messages, .close]' edge)" = '[["one","two"],4001]' ]
+  [ "$(value 'select(.id == "many").statuses' edge)" = '{"201":300}' ]
 }
 
 @test "a stopped connector unregisters and the edge closes" {
   edge
   connector
-  kill -TERM "${started[1]}"
-  wait "${started[1]}"
+  stop connector
   wait_for edge.out '"event": "closed"'
-  [ "$(value 'select(.event == "unregistered").link' edge.out)" = 0 ]
+  [ "$(value 'select(.event == "unregistered").link' edge)" = 0 ]
 }
 
 @test "hostile connectors do what they say, and /plain is answered all the same" {
@@ -159,9 +124,9 @@ END
     edge --script script --stay
     connector --mode "$mode"
     wait_for edge.out '"id": "plain"'
-    [ "$(value "select(.id == \"attack\") | $filter" edge.out)" = "$expected" ]
-    [ "$(value 'select(.id == "plain").status' edge.out)" = 200 ]
-    stop
+    [ "$(value "select(.id == \"attack\") | $filter" edge)" = "$expected" ]
+    [ "$(value 'select(.id == "plain").status' edge)" = 200 ]
+    stop_all
   done <<'END'
 reset-storm .reset 8
 bad-headers .headers[0] ["x-a","b\r\nset-cookie: injected=1"]
@@ -181,8 +146,8 @@ END
   edge --script script --stay
   connector --mode window-stall
   wait_for edge.out '"id": "large"'
-  [ "$(value 'select(.id == "small").status' edge.out)" = 200 ]
-  [ "$(value 'select(.id == "large").reset' edge.out)" = timeout ]
+  [ "$(value 'select(.id == "small").status' edge)" = 200 ]
+  [ "$(value 'select(.id == "large").reset' edge)" = timeout ]
 }
 
 @test "hostile connectors that never register are seen as such" {
@@ -190,8 +155,8 @@ END
     edge
     connector --mode "$mode"
     wait_for edge.out '"event": "link"'
-    [ -z "$(value 'select(.event == "registered")' edge.out)" ]
-    stop
+    [ -z "$(value 'select(.event == "registered")' edge)" ]
+    stop_all
   done
   edge
   connector --mode garbage-control
@@ -203,7 +168,7 @@ END
     edge --mode "$mode"
     connector
     wait_for edge.out '"event": "attacked"'
-    stop
+    stop_all
   done
   edge --mode close-after-register
   connector

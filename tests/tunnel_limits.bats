@@ -46,7 +46,7 @@ signal.pause()"
   cat >nginx.conf <<CONF
 daemon off;
 worker_processes 1;
-pid $PWD/own.pid;
+pid $PWD/own.process;
 error_log stderr;
 events { worker_connections 256; }
 http {

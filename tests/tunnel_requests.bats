@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # what lib.bash sets
 # Requests through the tunnel: what the visitor and the origin see of each other.
 
 load lib
@@ -114,7 +115,7 @@ seen() {
 }
 
 @test "requests: one visitor's connection serves many" {
-  local url=http://$edge_http/bytes?n=10 out=/dev/null
+  local url="http://$edge_http/bytes?n=10" out=/dev/null
   run -0 curl -s "$url" -o $out "$url" -o $out "$url" -o $out -w '%{num_connects} '
   [ "$output" = '1 0 0 ' ]
 }

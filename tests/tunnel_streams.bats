@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # what lib.bash sets
 # Streaming: nothing is held back on the way, and nothing piles up when one end is slow.
 
 load lib

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # what lib.bash sets
 # WebSockets through the tunnel, by two implementations that nobody here wrote: Python's websockets and Node's ws.
 
 load lib
@@ -71,7 +72,7 @@ ask() {
   wait_for node-ws.out '^ready '
   credentials web
   start_edge
-  start_connector connector "http://127.0.0.1:$(awk '{print $2}' "$(file_of node-ws.out)")"
+  start_connector connector --url "http://127.0.0.1:$(awk '{print $2}' "$(file_of node-ws.out)")"
   run -0 node "$peers/ws.js" talk "ws://$edge_http/any?x=1"
   [ "$(jq -c '[.echoed, .pongs, .code]' <<<"$output")" = '[6,1,4002]' ]
   [[ $(jq -r .extensions <<<"$output") == permessage-deflate* ]]

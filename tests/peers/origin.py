@@ -337,7 +337,8 @@ async def serve_ws_refuse(x):
 
 
 async def serve_ws_wrong(x):
-    x.write_head(101, [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", "c29tZSBjYWNoZSBpcyB3cm9uZz0=")])
+    wrong = wsecho.accept_key("another key")
+    x.write_head(101, [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", wrong)])
     await x.writer.drain()
     x.close_after()
 

@@ -2,13 +2,16 @@
 """Visitors that curl cannot be. One mode a run; each prints one JSON line.
 
   many ADDRESS PATH --count N      N requests, a connection each, all at once: statuses, and sums of the bodies
-  steps ADDRESS PATH --ack PATH    server-sent events one by one: each is confirmed before the next is sent
+  steps ADDRESS PATH [--ack PATH]  server-sent events; each is confirmed, before the next is sent
   pieces ADDRESS PATH              when each piece of the answer came, in ms after the request
   stall ADDRESS PATH --flowed PATH reads the head, then nothing until the origin's bytes stand still; how many have
                                    flowed; then, after SIGUSR1, the rest: its sum
   fill ADDRESS PATH                uploads without end until no byte is taken any more; how many were; then, after
                                    SIGUSR1, ends the body and tells whether the answer has its sum
   half ADDRESS FILE                sends the file, ends its direction, reads what comes after the answer's head
+  dribble ADDRESS PATH --seconds S a request head, a byte every half second: after how many seconds came which status
+  abandon ADDRESS PATH --count N   N requests, 100 at a time, each left without its answer a moment later
+  idle ADDRESS PATH --count N      N connections that say nothing
   load ADDRESS PATH --seconds S    GETs on kept connections, one after another: statuses, failures, errors
 """
 
@@ -65,15 +68,15 @@ async def dial(address, **options):
     return await asyncio.open_connection(host, int(port), **options)
 
 
-def request(path, method="GET", fields=()):
-    lines = [f"{method} {path} HTTP/1.1", "host: visitor.test", *fields]
+def request(path, method="GET", fields=(), host="visitor.test"):
+    lines = [f"{method} {path} HTTP/1.1", f"host: {host}", *fields]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
-async def get(address, path):
+async def get(address, path, **how):
     """One request on a connection of its own: status and body."""
     reader, writer = await dial(address)
-    writer.write(request(path, fields=["connection: close"]))
+    writer.write(request(path, fields=["connection: close"], **how))
     answer = await Answer(reader).head()
     body = await answer.body()
     writer.close()
@@ -82,7 +85,7 @@ async def get(address, path):
 
 async def many(o):
     async def one():
-        status, body = await get(o.address, o.path)
+        status, body = await get(o.address, o.path, host=o.host)
         return status, hashlib.sha256(body).hexdigest()
 
     answers = await asyncio.gather(*(one() for _ in range(o.count)), return_exceptions=True)
@@ -101,7 +104,8 @@ async def steps(o):
     answer, events = await Answer(reader).head(), []
     async for piece in answer.pieces():
         events.append(piece.decode())
-        await get(o.address, o.ack)
+        if o.ack:
+            await get(o.address, o.ack)
     writer.close()
     return {"status": answer.status, "type": answer.fields.get("content-type"), "events": events}
 
@@ -195,6 +199,39 @@ async def half(o):
     return {"status": answer.status, "rest": rest.decode().strip()}
 
 
+async def dribble(o):
+    reader, writer = await dial(o.address)
+    start = time.monotonic()
+    answer = asyncio.ensure_future(Answer(reader).head())
+    writer.write(request(o.path)[:-4])
+    while not answer.done() and time.monotonic() - start < o.seconds:
+        writer.write(b"a")
+        await asyncio.wait([answer], timeout=0.5)
+    writer.close()
+    seconds = round(time.monotonic() - start, 1)
+    return {"status": answer.result().status if answer.done() else None, "seconds": seconds}
+
+
+async def abandon(o):
+    begun = 0
+    while begun < o.count:
+        batch = [await dial(o.address) for _ in range(min(100, o.count - begun))]
+        for _, writer in batch:
+            writer.write(request(o.path))
+        await asyncio.sleep(0.05)  # for the requests to be on their way
+        for _, writer in batch:
+            writer.transport.abort()
+        begun += len(batch)
+    return {"begun": begun}
+
+
+async def idle(o):
+    connections = [await dial(o.address) for _ in range(o.count)]
+    print(json.dumps({"event": "open"}), flush=True)
+    await asyncio.gather(*(reader.read() for reader, _ in connections))
+    return {"event": "closed"}
+
+
 async def load(o):
     statuses, failures = collections.Counter(), collections.Counter()
     until = time.monotonic() + o.seconds
@@ -219,13 +256,14 @@ async def load(o):
     return {"statuses": statuses, "failures": failures}
 
 
-MODES = {"many": many, "steps": steps, "pieces": pieces, "stall": stall, "fill": fill, "half": half, "load": load}
+MODES = {"many": many, "steps": steps, "pieces": pieces, "stall": stall, "fill": fill, "half": half, "dribble": dribble, "idle": idle, "abandon": abandon, "load": load}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mode", choices=MODES)
     parser.add_argument("address", metavar="HOST:PORT")
     parser.add_argument("path")
+    parser.add_argument("--host", default="visitor.test", help="many: the host that is asked for")
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--ack", metavar="PATH")

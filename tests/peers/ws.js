@@ -1,20 +1,23 @@
 #!/usr/bin/env node
 // WebSocket by Node's `ws`, both ends, with compression offered and taken. Needs Debian's node-ws.
 //
-//   ws.js serve            an echo server; prints `ready PORT`, then a JSON line for each connection's end
+//   ws.js serve            an echo server, with the request as a page for who asks for one; prints `ready PORT`,
+//                          then a JSON line for each connection's end
 //   ws.js talk URL [CA]    a visitor: messages up to 1 MiB, ping, a close with code 4002; prints one JSON line
 'use strict';
 
 const fs = require('fs');
+const http = require('http');
 const WebSocket = require('/usr/share/nodejs/ws');
 
 const MESSAGES = ['hello', 'grüße, 世界', Buffer.alloc(126, 1), Buffer.alloc(65536, 2), Buffer.alloc(1 << 20, 'abc'), 't'.repeat(1 << 20)];
 
 function serve() {
-  const server = new WebSocket.Server({ host: '127.0.0.1', port: 0, perMessageDeflate: true }, () => {
-    console.log('ready', server.address().port);
+  const server = http.createServer((request, response) => {
+    response.end(JSON.stringify({ path: request.url, headers: request.headers }) + '\n');
   });
-  server.on('connection', (socket, request) => {
+  server.listen(0, '127.0.0.1', () => console.log('ready', server.address().port));
+  new WebSocket.Server({ server, perMessageDeflate: true }).on('connection', (socket, request) => {
     const about = { path: request.url, extensions: socket.extensions };
     socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
     socket.on('close', (code, reason) => console.log(JSON.stringify({ ...about, code, reason: reason.toString() })));

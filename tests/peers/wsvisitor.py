@@ -34,7 +34,14 @@ def connect(o):
     tls = None
     if o.url.startswith("wss:"):
         tls = ssl.create_default_context(cafile=o.cacert)
-    return websockets.connect(o.url, ssl=tls, max_size=4 << 20, open_timeout=30, subprotocols=o.subprotocol)
+    socket = {}
+    if o.host:  # that host is asked for, at the address of the URL
+        host, _, port = o.url.split("/")[2].rpartition(":")
+        socket = {"host": host, "port": int(port)}
+    url = o.url.replace(o.url.split("/")[2], o.host) if o.host else o.url
+    return websockets.connect(
+        url, ssl=tls, max_size=4 << 20, open_timeout=30, subprotocols=o.subprotocol, **socket
+    )
 
 
 async def echo(o):
@@ -107,6 +114,7 @@ if __name__ == "__main__":
     parser.add_argument("--cacert")
     parser.add_argument("--code", type=int, default=1000)
     parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--host", help="ask for this one")
     parser.add_argument("--subprotocol", action="append")
     options = parser.parse_args()
     print(json.dumps(asyncio.run(MODES[options.mode](options))))

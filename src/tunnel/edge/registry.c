@@ -175,6 +175,21 @@ struct registry_link *registry_same(
 	return NULL;
 }
 
+/* Another connector goes before another connection of the same one: when its process dies, all of them do. */
+static bool is_better(
+	const struct registry_link *l, const struct registry_link *best, const struct registry_link *avoid)
+{
+	if (best == NULL)
+		return true;
+	if (avoid != NULL) {
+		bool same = uuid_eq(&l->client_id, &avoid->client_id);
+		bool best_same = uuid_eq(&best->client_id, &avoid->client_id);
+		if (same != best_same)
+			return best_same;
+	}
+	return l->requests < best->requests;
+}
+
 struct registry_link *registry_pick(struct registry_tunnel *t, const struct registry_link *avoid)
 {
 	struct registry_link *best = NULL;
@@ -184,7 +199,7 @@ struct registry_link *registry_pick(struct registry_tunnel *t, const struct regi
 		struct h2_session *session = link_session(l->link);
 		if (l == avoid || session == NULL || !h2_can_open(session))
 			continue;
-		if (best == NULL || l->requests < best->requests)
+		if (is_better(l, best, avoid))
 			best = l;
 	}
 	/* To the end of the list, so that equals take turns. */

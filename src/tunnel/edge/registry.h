@@ -46,7 +46,8 @@ bool registry_has_other(const struct registry_link *l);
 /* The connection with the same client id and index, if any: it is to be replaced. */
 struct registry_link *registry_same(
 	const struct registry_tunnel *t, const struct uuid *client_id, unsigned index);
-/* The connection with the fewest requests that can take one more, other than `avoid`. NULL when there is none. */
+/* The connection with the fewest requests that can take one more, other than `avoid`, and of another connector than it if
+ * there is one. NULL when there is none. */
 struct registry_link *registry_pick(struct registry_tunnel *t, const struct registry_link *avoid);
 
 #endif

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Our edge against connectors that nobody here wrote: the tests tagged "interop" of tests/*.bats, once for each
+# connector, and cloudflared.bats. Prints a table of tests by connectors, and counts.
+#
+#   CLOUDFLARED=FILE        a recent cloudflared        CLOUDFLARED_OLD=FILE    2023.7.0
+#
+# Those that are not given are built by build.sh where that is possible. A connector without a binary is SKIP in all
+# rows. OUTBORE_BIN: directory of our programs (default bin/). Results stay in build/interop/*.tap.
+# Exit status: 0 nothing failed, 1 something did.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+top=$here/../..
+results=$top/build/interop
+mkdir -p "$results"
+results=$(cd "$results" && pwd)
+
+if [[ -z ${CLOUDFLARED:-} || -z ${CLOUDFLARED_OLD:-} ]]; then
+  "$here/build.sh" "$results"
+fi
+built() {
+  if [[ -x $results/$1 ]]; then echo "$results/$1"; fi
+}
+export CLOUDFLARED=${CLOUDFLARED:-$(built cloudflared-new)}
+export CLOUDFLARED_OLD=${CLOUDFLARED_OLD:-$(built cloudflared-2023.7.0)}
+
+declare -A result # of "CONNECTOR/TEST": ok, FAIL, SKIP or -
+declare -A binary=([ours]=- [cloudflared-new]=$CLOUDFLARED [cloudflared-old]=$CLOUDFLARED_OLD)
+connectors=(ours cloudflared-new cloudflared-old)
+shared=("$top"/tests/tunnel_*.bats)
+tests=()
+
+# names FILE...: of the tests that take part, as bats prints them; with all=1, of all.
+names() {
+  awk '/^# bats test_tags=.*interop/ { take = 1; next }
+    /^@test "/ { if (take || all) { sub(/^@test "/, ""); sub(/" \{$/, ""); gsub(/\\"/, "\""); print } take = 0 }' all="${all:-}" "$@"
+}
+
+# read_results CONNECTOR: what its TAP file says.
+read_results() {
+  local line
+  while read -r line; do
+    case $line in
+      'ok '*) result[$1/$(sed -E 's/^ok [0-9]+ //; s/ # skip.*//; s/ in [0-9]+ms$//' <<<"$line")]=ok ;;
+      'not ok '*) result[$1/$(sed -E 's/^not ok [0-9]+ //; s/ in [0-9]+ms$//' <<<"$line")]=FAIL ;;
+    esac
+  done <"$results/$1.tap"
+}
+
+mapfile -t tests < <(names "${shared[@]}")
+mapfile -t special < <(all=1 names "$here/cloudflared.bats")
+
+for connector in "${connectors[@]}"; do
+  [[ -n ${binary[$connector]} ]] || continue
+  echo "--- $connector" >&2
+  CONNECTOR=$connector bats --formatter tap --filter-tags interop "${shared[@]}" | tee "$results/$connector.tap" >&2 || true
+  if [[ $connector != ours ]]; then
+    CONNECTOR=$connector bats --formatter tap "$here/cloudflared.bats" | tee -a "$results/$connector.tap" >&2 || true
+  fi
+  read_results "$connector"
+done
+
+declare -A count=([ok]=0 [FAIL]=0 [SKIP]=0 [-]=0)
+printf '\n%-112s' 'our edge and'
+printf ' %15s' "${connectors[@]}"
+echo
+for name in "${tests[@]}" "${special[@]}"; do
+  printf '%-112.112s' "$name"
+  for connector in "${connectors[@]}"; do
+    outcome=${result[$connector/$name]:-FAIL} # a test without a result did not even run
+    [[ $connector != ours || $name != cloudflared:* ]] || outcome=-
+    [[ -n ${binary[$connector]} ]] || outcome=SKIP
+    printf ' %15s' "$outcome"
+    count[$outcome]=$((count[$outcome] + 1))
+  done
+  echo
+done
+printf '\n%d passed, %d failed, %d skipped\n' "${count[ok]}" "${count[FAIL]}" "${count[SKIP]}"
+for connector in cloudflared-new cloudflared-old; do
+  [[ -z ${binary[$connector]} ]] || echo "$connector: $("${binary[$connector]}" --version)"
+  [[ -n ${binary[$connector]} ]] || echo "SKIP: $connector: no binary"
+done
+((count[FAIL] == 0))

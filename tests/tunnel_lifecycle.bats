@@ -1,0 +1,199 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2154 # what lib.bash sets
+# Connectors and edges come, go, and lose each other.
+
+load lib
+
+teardown() {
+  stop_all
+}
+
+# ends_with NAME STATUS: it ends by itself.
+ends_with() {
+  ended "$1"
+  [ "$exit_status" = "$2" ] || fail_with "$1 ended with $exit_status" "$(tail -n 5 "$(file_of "$1.err")")"
+}
+
+# a_slow_answer: a visitor in the middle of one; `let_end` lets it end.
+a_slow_answer() {
+  start visitor "$peers/visitor.py" steps "$edge_http" '/step?n=3&id=slow'
+  within "$wait_s" metric_is "$edge_metrics" outbore_edge_requests_active 1
+}
+
+let_end() {
+  for _ in 1 2 3; do
+    curl -sf "http://127.0.0.1:$origin_port/ack?id=slow" -o /dev/null
+  done
+}
+
+# bats test_tags=interop
+@test "lifecycle: a stopped connector unregisters and ends with 0" {
+  start_tunnel
+  stop connector
+  [ "$exit_status" = 0 ]
+  wait_for edge.err 'unregistered' 2
+  within "$wait_s" metric_is "$edge_metrics" outbore_edge_tunnel_connections 0
+  [ "$(metric "$edge_metrics" outbore_edge_tunnel_connections_lost_total)" = 0 ]
+}
+
+# bats test_tags=interop
+@test "lifecycle: a request in flight ends whole when the connector is stopped, and no new one is sent there" {
+  start_tunnel
+  a_slow_answer
+  signal connector TERM
+  wait_for edge.err 'unregistered' 2
+  is_running connector
+  run -0 fetch /echo -o /dev/null -w '%{http_code}'
+  [ "$output" = 530 ]
+  let_end
+  ended visitor
+  [ "$(value '.events | length' visitor)" = 3 ]
+  ends_with connector 0
+}
+
+# bats test_tags=interop
+@test "lifecycle: /ready of the connector is 503 once it is stopping" {
+  start_tunnel
+  a_slow_answer
+  signal connector TERM
+  wait_for edge.err 'unregistered' 2
+  run -0 curl -s -o /dev/null -w '%{http_code}' "http://$connector_metrics/ready"
+  [ "$output" = 503 ]
+  let_end
+  ends_with connector 0
+}
+
+# bats test_tags=interop
+@test "lifecycle: a second signal ends the connector at once" {
+  start_tunnel
+  a_slow_answer
+  signal connector TERM
+  wait_for edge.err 'unregistered' 2
+  is_running connector
+  signal connector TERM
+  ended connector 3
+}
+
+@test "lifecycle: the grace period bounds how long the connector waits" {
+  credentials web
+  start_origin
+  start_edge
+  start_connector connector --url "http://127.0.0.1:$origin_port" --grace-period 1s
+  a_slow_answer
+  signal connector TERM
+  ended connector 5
+  [ "$exit_status" = 0 ]
+}
+
+# bats test_tags=interop
+@test "lifecycle: a wrong secret is refused, and the connector keeps trying" {
+  credentials web
+  start_origin
+  start_edge
+  credentials web # another secret
+  launch_connector connector --url "http://127.0.0.1:$origin_port"
+  wait_for edge.err 'registration refused|refused' 2
+  is_running connector
+  [ "$(metric "$edge_metrics" outbore_edge_tunnel_connections)" = 0 ]
+  [ "$(metric "$edge_metrics" outbore_edge_registrations_refused_total)" -ge 2 ]
+  run -0 fetch /echo -o /dev/null -w '%{http_code}'
+  [ "$output" = 530 ]
+  run grep -r "$(jq -r .TunnelSecret "$BATS_TEST_TMPDIR/web.json")" "$BATS_TEST_TMPDIR" --include="*.err" --include="*.out"
+  [ "$status" = 1 ]
+}
+
+@test "lifecycle: a connector that finds no edge keeps trying, without haste" {
+  credentials web
+  start_edge
+  stop edge
+  connections=1 launch_connector connector --url http://127.0.0.1:9
+  wait_for connector.err 'refused' 3
+  (($(grep -c refused "$(file_of connector.err)") < 6))
+  same_ports
+  start_edge
+  wait_registered connector 1
+}
+
+# bats test_tags=interop
+@test "lifecycle: the edge restarts and the connector comes back" {
+  connections=4 start_tunnel
+  signal edge KILL
+  ended edge
+  same_ports
+  start_edge
+  wait_s=60 wait_for edge.err '(^|[^n])registered ' 4
+  [ "$(fetch '/bytes?n=65536' | sha256sum)" = "$(sum_of 65536)  -" ]
+}
+
+# bats test_tags=interop
+@test "lifecycle: an edge that is told to stop lets requests end, and the connector comes back to the next" {
+  start_tunnel
+  a_slow_answer
+  signal edge TERM
+  wait_for edge.err draining
+  run -7 fetch /echo # nobody listens
+  let_end
+  ended visitor
+  [ "$(value '.events | length' visitor)" = 3 ]
+  ends_with edge 0
+  same_ports
+  start_edge
+  wait_s=60 wait_for edge.err '(^|[^n])registered ' 1
+  [ "$(fetch '/bytes?n=1' | sha256sum)" = "$(sum_of 1)  -" ]
+}
+
+@test "lifecycle: a draining edge answers 503 to who has begun to ask" {
+  local fd
+  start_tunnel
+  exec {fd}<>"/dev/tcp/127.0.0.1/${edge_http##*:}"
+  printf 'GET /echo HTTP/1.1\r\nHost: x\r\n' >&"$fd"
+  fetch /echo -o /dev/null # the edge has been round its loop since
+  signal edge TERM
+  wait_for edge.err draining
+  printf '\r\n' >&"$fd"
+  run -0 timeout "$wait_s" cat <&"$fd"
+  exec {fd}>&-
+  [[ ${lines[0]} == 'HTTP/1.1 503 '* ]]
+  [[ $output == *'connection: close'* ]]
+  [[ $output == *'going out of service'* ]]
+  ends_with edge 0
+}
+
+# bats test_tags=interop
+@test "lifecycle: of two replicas one is killed under load, and no idempotent GET fails" {
+  credentials web
+  start_origin
+  start_edge
+  start_connector first --url "http://127.0.0.1:$origin_port"
+  start_connector second --url "http://127.0.0.1:$origin_port"
+  within "$wait_s" metric_is "$edge_metrics" outbore_edge_tunnel_connections 4
+  start visitor "$peers/visitor.py" load "$edge_http" '/slow?ms=20' --count 40 --seconds 3
+  wait_for visitor.out loading
+  within "$wait_s" more_requests_than 500
+  stop first KILL
+  ended visitor
+  [ "$(value 'select(.statuses) | [.failures, (.statuses | keys)]' visitor)" = '[{},["200"]]' ]
+  [ "$(metric "$edge_metrics" outbore_edge_retries_total)" -gt 0 ]
+}
+
+more_requests_than() {
+  (($(metric "$edge_metrics" outbore_edge_requests_total) > $1))
+}
+
+# bats test_tags=interop
+@test "lifecycle: a dead connector fails its streams at once" {
+  start_tunnel
+  start get "$peers/visitor.py" many "$edge_http" '/meet?n=99&id=never' --count 3
+  start post curl -s -o /dev/null -w '%{http_code}' -d x "http://$edge_http/meet?n=99&id=never"
+  start socket "$peers/wsvisitor.py" wait "ws://$edge_http/ws"
+  start download curl -s -o /dev/null "http://$edge_http/step?n=5&id=never"
+  wait_for socket.out open
+  within "$wait_s" metric_is "$edge_metrics" outbore_edge_requests_active 6
+  stop connector KILL
+  for name in get post socket download; do
+    ended $name 3
+  done
+  [ "$(value .statuses get)" = '{"502":3}' ]
+  [ "$(<"$BATS_TEST_TMPDIR/post.out")" = 502 ]
+  [ "$(value 'select(.event == "closed").code' socket)" = 1006 ]
+}
