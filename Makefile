@@ -23,8 +23,7 @@ TAP      := $(BUILD)/tap
 Q        := $(if $(V),,@)
 SUB       = $(Q)$(MAKE) --no-print-directory
 
-# Jobs as many as processors, unless -j says otherwise.
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL),0)# as many jobs as processors, unless -j says otherwise
 MAKEFLAGS += -j$(shell nproc)
 endif
 
@@ -157,8 +156,9 @@ check-format:
 check-scripts:
 	$(Q)shellcheck --external-sources $(SCRIPTS)
 
-check-man:
-	$(if $(MANPAGES),$(Q)mandoc -T lint -W style $(MANPAGES))
+check-man: # against one another too: a page that refers to another must find it
+	$(Q)rm -rf build/man && $(MAKE) -s install-man DESTDIR= MANDIR=build/man PROGRAM_PREFIX= >/dev/null
+	$(Q)/usr/sbin/makewhatis build/man && MANPATH=build/man mandoc -T lint -W style $(MANPAGES)
 
 check-layers:
 	$(Q)scripts/layers
@@ -181,9 +181,11 @@ $(BUILD)/tidy/%: %.c $(BUILD)/%.o .clang-tidy # after the object, so again when 
 
 # --- Installing ---
 
-install: all
+install: all install-man
 	@for p in $(PROGRAMS); do \
 		install -v -D -m 755 $(BIN)/$$p $(DESTDIR)$(BINDIR)/$(PROGRAM_PREFIX)$$p || exit; done
+
+install-man:
 	@for m in $(MANPAGES); do \
 		install -v -D -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/$(PROGRAM_PREFIX)$${m##*/} || exit; done
 
@@ -195,7 +197,7 @@ clean:
 	rm -rf build $(filter-out bin/.gitignore,$(wildcard bin/*))
 
 .PHONY: all deps run test unit system interop soak slow bench fuzz check check-format check-scripts check-man check-layers \
-	check-binaries check-cppcheck check-tidy install uninstall clean .FORCE
+	check-binaries check-cppcheck check-tidy install install-man uninstall clean .FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
