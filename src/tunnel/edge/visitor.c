@@ -466,10 +466,13 @@ static void visitor_read(struct visitor *v)
 			visitor_read_end(v);
 			return;
 		}
-		if (v->state == VISITOR_LINGER)
-			continue;
-		buf_add(&v->in, w->in, (size_t)n);
-		visitor_process(v);
+		bool more = v->stream.more;
+		if (v->state != VISITOR_LINGER) {
+			buf_add(&v->in, w->in, (size_t)n);
+			visitor_process(v);
+		}
+		if (!more)
+			return;
 	}
 }
 

@@ -447,8 +447,11 @@ static void h1_read(struct h1 *h)
 			h1_die(h);
 			return;
 		}
+		bool more = h->stream.more;
 		buf_add(&h->in, w->in, (size_t)n);
 		h1_process(h);
+		if (!more)
+			return;
 	}
 }
 
