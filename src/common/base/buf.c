@@ -79,12 +79,15 @@ int buf_addf(struct buf *b, const char *fmt, ...)
 
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	int len = vsnprintf(NULL, 0, fmt, ap);
+	/* Mostly it fits into what there is: one byte more than the text, as vsnprintf ends with a NUL. */
+	size_t spare = b->cap - b->tail;
+	int len = vsnprintf(spare > 0 ? b->data + b->tail : NULL, spare, fmt, ap);
 	va_end(ap);
-	/* One byte more than the text: vsnprintf writes its NUL there. */
-	char *at = len < 0 ? NULL : buf_reserve(b, (size_t)len + 1);
-	if (at != NULL) {
-		vsnprintf(at, (size_t)len + 1, fmt, again);
+	if (len >= 0 && (size_t)len >= spare) {
+		char *at = buf_reserve(b, (size_t)len + 1);
+		len = at != NULL ? vsnprintf(at, (size_t)len + 1, fmt, again) : -1;
+	}
+	if (len >= 0) {
 		b->tail += (size_t)len;
 		rc = 0;
 	}

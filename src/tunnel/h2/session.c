@@ -1,7 +1,6 @@
 /* The HTTP/2 library seen from outside: its callbacks become exchange events, its windows follow what is measured. */
 #include <assert.h>
 #include <nghttp2/nghttp2.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/list.h"
@@ -259,7 +258,9 @@ static size_t nv_fill(nghttp2_nv *nv, const struct exchange_head *head, char sta
 	size_t n = 0;
 
 	if (head->status != 0) {
-		snprintf(status, 4, "%03d", head->status);
+		status[0] = (char)('0' + head->status / 100);
+		status[1] = (char)('0' + head->status / 10 % 10);
+		status[2] = (char)('0' + head->status % 10);
 		nv[n++] = nv_of(SPAN(":status"), span_of(status, 3));
 	} else {
 		nv[n++] = nv_of(SPAN(":method"), head->method);
