@@ -246,10 +246,18 @@ static void exchange_fail(struct exchange *x)
 
 /* --- Sending --- */
 
+/* In the table of recent fields a value that never comes again is compared with in vain and pushes others out. */
+static uint8_t nv_flags(struct span name)
+{
+	bool unique = span_eq(name, SPAN("cf-ray")) || span_eq(name, SPAN("sec-websocket-key"));
+
+	return unique ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
+}
+
 static nghttp2_nv nv_of(struct span name, struct span value)
 {
 	return (nghttp2_nv){(uint8_t *)(uintptr_t)name.p, (uint8_t *)(uintptr_t)value.p, name.len, value.len,
-		NGHTTP2_NV_FLAG_NONE};
+		nv_flags(name)};
 }
 
 /* At most four pseudo-header fields, then the others. Returns the count. */
