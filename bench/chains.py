@@ -115,8 +115,8 @@ class Chain:
 class Bench:
     """What all chains have in common: the origin, certificates, a directory for files and logs."""
 
-    def __init__(self, directory, origin_port, cloudflared):
-        self.dir, self.origin, self.cloudflared = directory, origin_port, cloudflared
+    def __init__(self, directory, origin_port, cloudflared=None, baseline=None):
+        self.dir, self.origin, self.cloudflared, self.baseline = directory, origin_port, cloudflared, baseline
         self.certs = os.path.join(directory, "certs")
         self.ca = os.path.join(self.certs, "ca.pem")
         self.cert = os.path.join(self.certs, "public.pem")
@@ -148,22 +148,24 @@ class Bench:
 
     # --- ours ---
 
-    def tunnel_edge(self, name):
+    def tunnel_edge(self, name, program=TUNNEL):
         edge = Process("edge", [
-            TUNNEL, "edge", "--json", "--listen", "127.0.0.1:0", "--listen-http", "127.0.0.1:0",
+            program, "edge", "--json", "--listen", "127.0.0.1:0", "--listen-http", "127.0.0.1:0",
             "--tunnel-listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--dev", self.certs,
             "--credentials", self.credentials, "--route", "*=tunnel"], self.log(name + "-edge"), stdout=subprocess.PIPE)
         record = json.loads(edge.child.stdout.readline())
         return edge, {x["role"]: int(x["address"].rsplit(":", 1)[1]) for x in record["listen"]}
 
-    def outbore(self):
-        edge, ports = self.tunnel_edge("outbore")
+    def outbore(self, name="outbore", program=TUNNEL):
+        edge, ports = self.tunnel_edge(name, program)
         connector = Process("connector", [
-            TUNNEL, "run", "--credentials-file", self.credentials, "--cacert", self.ca,
+            program, "run", "--credentials-file", self.credentials, "--cacert", self.ca,
             "--metrics", "127.0.0.1:0", "--url", f"http://127.0.0.1:{self.origin}",
-            *["--edge", f"127.0.0.1:{ports['tunnel']}"] * LINKS], self.log("outbore-connector"))
-        return Chain("outbore", [edge, connector], ports["public-http"], ports["public-tls"],
-                     ports["metrics"])
+            *["--edge", f"127.0.0.1:{ports['tunnel']}"] * LINKS], self.log(name + "-connector"))
+        return Chain(name, [edge, connector], ports["public-http"], ports["public-tls"], ports["metrics"])
+
+    def before(self):
+        return self.outbore("before", self.baseline)
 
     def cloudflared_chain(self):
         edge, ports = self.tunnel_edge("cloudflared")

@@ -22,39 +22,27 @@ size_t buf_room(const struct buf *b)
 	return len < buf_ceiling(b) ? buf_ceiling(b) - len : 0;
 }
 
-/* Move the contents to the front when that alone makes the room, else grow by doubling. */
-static void buf_make_room(struct buf *b, size_t len)
+char *buf_make_room(struct buf *b, size_t len)
 {
 	size_t held = buf_len(b);
 
-	if (b->data != NULL && b->head > 0 && (held == 0 || b->cap - held >= len)) {
+	if (len > buf_room(b))
+		return NULL;
+	if (b->head > 0) {
 		memmove(b->data, b->data + b->head, held);
 		b->head = 0;
 		b->tail = held;
 	}
 	if (b->data != NULL && b->cap - b->tail >= len)
-		return;
-	size_t want = b->tail + len;
+		return b->data + b->tail;
 	size_t cap = b->cap > 0 ? b->cap : BUF_FIRST;
-	while (cap < want)
+	while (cap < held + len)
 		cap *= 2;
+	if (cap > buf_ceiling(b))
+		cap = buf_ceiling(b);
 	b->data = mem_grow(b->data, cap, 1);
 	b->cap = cap;
-}
-
-char *buf_reserve(struct buf *b, size_t len)
-{
-	if (len > buf_room(b))
-		return NULL;
-	if (b->data == NULL || b->cap - b->tail < len)
-		buf_make_room(b, len);
 	return b->data + b->tail;
-}
-
-void buf_commit(struct buf *b, size_t len)
-{
-	assert(len <= b->cap - b->tail);
-	b->tail += len;
 }
 
 int buf_add(struct buf *b, const void *p, size_t len)
@@ -91,12 +79,15 @@ int buf_addf(struct buf *b, const char *fmt, ...)
 
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	int len = vsnprintf(NULL, 0, fmt, ap);
+	/* Mostly it fits into what there is: one byte more than the text, as vsnprintf ends with a NUL. */
+	size_t spare = b->cap - b->tail;
+	int len = vsnprintf(spare > 0 ? b->data + b->tail : NULL, spare, fmt, ap);
 	va_end(ap);
-	/* One byte more than the text: vsnprintf writes its NUL there. */
-	char *at = len < 0 ? NULL : buf_reserve(b, (size_t)len + 1);
-	if (at != NULL) {
-		vsnprintf(at, (size_t)len + 1, fmt, again);
+	if (len >= 0 && (size_t)len >= spare) {
+		char *at = buf_reserve(b, (size_t)len + 1);
+		len = at != NULL ? vsnprintf(at, (size_t)len + 1, fmt, again) : -1;
+	}
+	if (len >= 0) {
 		b->tail += (size_t)len;
 		rc = 0;
 	}

@@ -3,6 +3,8 @@
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
+#include <assert.h>
+
 #include "common/base/span.h"
 
 struct buf {
@@ -35,10 +37,22 @@ int buf_add_str(struct buf *b, const char *s);
 int buf_add_char(struct buf *b, char c);
 int buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* The part of buf_reserve that moves or grows. */
+char *buf_make_room(struct buf *b, size_t len);
+
 /* Make room for len more bytes and return where they go, NULL when the ceiling would be passed. buf_commit then
  * says how many were written. */
-char *buf_reserve(struct buf *b, size_t len);
-void buf_commit(struct buf *b, size_t len);
+static inline char *buf_reserve(struct buf *b, size_t len)
+{
+	/* What is allocated never passes the ceiling. */
+	return b->data != NULL && b->cap - b->tail >= len ? b->data + b->tail : buf_make_room(b, len);
+}
+
+static inline void buf_commit(struct buf *b, size_t len)
+{
+	assert(len <= b->cap - b->tail);
+	b->tail += len;
+}
 
 /* Drop the first len bytes; len must not exceed buf_len. */
 void buf_consume(struct buf *b, size_t len);

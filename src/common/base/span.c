@@ -1,24 +1,12 @@
 /* Comparing, splitting and reading numbers from borrowed bytes. */
 #include "common/base/span.h"
 
-bool span_eq_nocase(struct span a, struct span b)
+bool span_same_nocase(const char *a, const char *b, size_t len)
 {
-	if (a.len != b.len)
-		return false;
-	for (size_t i = 0; i < a.len; i++)
-		if (span_lower(a.p[i]) != span_lower(b.p[i]))
+	for (size_t i = 0; i < len; i++)
+		if (span_lower(a[i]) != span_lower(b[i]))
 			return false;
 	return true;
-}
-
-bool span_starts(struct span s, struct span prefix)
-{
-	return s.len >= prefix.len && span_eq(span_of(s.p, prefix.len), prefix);
-}
-
-bool span_starts_nocase(struct span s, struct span prefix)
-{
-	return s.len >= prefix.len && span_eq_nocase(span_of(s.p, prefix.len), prefix);
 }
 
 bool span_ends(struct span s, struct span suffix)

@@ -43,11 +43,26 @@ static inline char span_lower(char c)
 	return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
 }
 
-/* Equal but for ASCII case. */
-bool span_eq_nocase(struct span a, struct span b);
+/* Do the first len bytes differ in no more than ASCII case? */
+bool span_same_nocase(const char *a, const char *b, size_t len);
+
+/* Equal but for ASCII case. Most comparisons of names end at the length: no call for these. */
+static inline bool span_eq_nocase(struct span a, struct span b)
+{
+	return a.len == b.len && span_same_nocase(a.p, b.p, a.len);
+}
+
 /* Does s begin with prefix? The second ignores ASCII case. */
-bool span_starts(struct span s, struct span prefix);
-bool span_starts_nocase(struct span s, struct span prefix);
+static inline bool span_starts(struct span s, struct span prefix)
+{
+	return s.len >= prefix.len && span_eq((struct span){s.p, prefix.len}, prefix);
+}
+
+static inline bool span_starts_nocase(struct span s, struct span prefix)
+{
+	return s.len >= prefix.len && span_same_nocase(s.p, prefix.p, prefix.len);
+}
+
 bool span_ends(struct span s, struct span suffix);
 
 /* Index of the first c, or s.len when there is none. */

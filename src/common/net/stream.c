@@ -31,7 +31,10 @@ static ssize_t stream_result(struct stream *s, ssize_t n)
 
 static ssize_t plain_read(struct stream *s, void *p, size_t len)
 {
-	return stream_result(s, recv(s->fd, p, len, 0));
+	ssize_t n = stream_result(s, recv(s->fd, p, len, 0));
+
+	s->more = n == (ssize_t)len;
+	return n;
 }
 
 static ssize_t plain_write(struct stream *s, const void *p, size_t len)

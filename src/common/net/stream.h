@@ -32,6 +32,7 @@ struct stream {
 	const char *why;              /* after STREAM_FAIL: a constant string */
 	unsigned char want_read;      /* loop_want that lets a read go on */
 	unsigned char want_write;     /* the same for a write: TLS may need to read first */
+	bool more; /* after a read: another may find something; else the descriptor tells of what comes */
 };
 
 /* Take over fd, which must be non-blocking. */

@@ -277,6 +277,7 @@ static ssize_t tls_read(struct stream *s, void *p, size_t len)
 	size_t n;
 	int rc = SSL_read_ex(s->tls, p, len, &n);
 
+	s->more = rc == 1 && SSL_has_pending(s->tls) == 1;
 	return rc == 1 ? (ssize_t)n : tls_result(s, rc, &s->want_read);
 }
 

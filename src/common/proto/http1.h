@@ -109,6 +109,7 @@ void http1_body_fini(struct http1_body *b);
 int http1_write_request_line(struct buf *out, struct span method, struct span target);
 int http1_write_status_line(struct buf *out, int status, struct span reason);
 int http1_write_field(struct buf *out, struct span name, struct span value);
+int http1_write_length(struct buf *out, uint64_t length); /* Content-Length */
 int http1_write_end(struct buf *out); /* the empty line */
 /* One chunk whole; nothing when data is empty, since that would end the body. */
 int http1_write_chunk(struct buf *out, struct span data);

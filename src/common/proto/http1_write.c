@@ -66,6 +66,17 @@ int http1_write_field(struct buf *out, struct span name, struct span value)
 	return write_checked(out, name, value);
 }
 
+int http1_write_length(struct buf *out, uint64_t length)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + length % 10);
+	while ((length /= 10) > 0);
+	return write_checked(out, SPAN("Content-Length"), span_of(digits + at, sizeof(digits) - at));
+}
+
 int http1_write_end(struct buf *out)
 {
 	return buf_add(out, "\r\n", 2);

@@ -1,5 +1,4 @@
 /* Header rules between visitor and connector. */
-#include <stdio.h>
 #include <time.h>
 
 #include "common/base/out.h"
@@ -21,8 +20,14 @@ static uint64_t next_random(uint64_t *state)
 
 void forward_head_ray(struct edge *e, char ray[FORWARD_RAY_MAX])
 {
-	snprintf(
-		ray, FORWARD_RAY_MAX, "%016llx-%.24s", (unsigned long long)next_random(&e->ray), e->location);
+	uint64_t id = next_random(&e->ray);
+	size_t len = strnlen(e->location, FORWARD_RAY_MAX - sizeof("0123456789abcdef-"));
+
+	for (int i = 15; i >= 0; i--, id >>= 4)
+		ray[i] = "0123456789abcdef"[id & 15];
+	ray[16] = '-';
+	memcpy(ray + 17, e->location, len);
+	ray[17 + len] = '\0';
 }
 
 /* --- Host --- */

@@ -142,7 +142,7 @@ static void visitor_on_head(void *arg, const struct forward_response *r)
 	http1_write_status_line(&v->out, r->status, http1_reason(r->status));
 	visitor_write_fields(v, r->fields);
 	if (r->length_known && r->status != 204 && r->status >= 200)
-		buf_addf(&v->out, "content-length: %llu\r\n", (unsigned long long)r->length);
+		http1_write_length(&v->out, r->length);
 	if (v->chunked_out)
 		http1_write_field(&v->out, SPAN("transfer-encoding"), SPAN("chunked"));
 	if (!v->keep_alive)
@@ -466,10 +466,13 @@ static void visitor_read(struct visitor *v)
 			visitor_read_end(v);
 			return;
 		}
-		if (v->state == VISITOR_LINGER)
-			continue;
-		buf_add(&v->in, w->in, (size_t)n);
-		visitor_process(v);
+		bool more = v->stream.more;
+		if (v->state != VISITOR_LINGER) {
+			buf_add(&v->in, w->in, (size_t)n);
+			visitor_process(v);
+		}
+		if (!more)
+			return;
 	}
 }
 

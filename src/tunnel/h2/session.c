@@ -1,7 +1,6 @@
 /* The HTTP/2 library seen from outside: its callbacks become exchange events, its windows follow what is measured. */
 #include <assert.h>
 #include <nghttp2/nghttp2.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/list.h"
@@ -247,10 +246,18 @@ static void exchange_fail(struct exchange *x)
 
 /* --- Sending --- */
 
+/* In the table of recent fields a value that never comes again is compared with in vain and pushes others out. */
+static uint8_t nv_flags(struct span name)
+{
+	bool unique = span_eq(name, SPAN("cf-ray")) || span_eq(name, SPAN("sec-websocket-key"));
+
+	return unique ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
+}
+
 static nghttp2_nv nv_of(struct span name, struct span value)
 {
 	return (nghttp2_nv){(uint8_t *)(uintptr_t)name.p, (uint8_t *)(uintptr_t)value.p, name.len, value.len,
-		NGHTTP2_NV_FLAG_NONE};
+		nv_flags(name)};
 }
 
 /* At most four pseudo-header fields, then the others. Returns the count. */
@@ -259,7 +266,9 @@ static size_t nv_fill(nghttp2_nv *nv, const struct exchange_head *head, char sta
 	size_t n = 0;
 
 	if (head->status != 0) {
-		snprintf(status, 4, "%03d", head->status);
+		status[0] = (char)('0' + head->status / 100);
+		status[1] = (char)('0' + head->status / 10 % 10);
+		status[2] = (char)('0' + head->status % 10);
 		nv[n++] = nv_of(SPAN(":status"), span_of(status, 3));
 	} else {
 		nv[n++] = nv_of(SPAN(":method"), head->method);

@@ -170,7 +170,7 @@ static void link_read(struct link *l)
 			link_die(l, n == STREAM_EOF ? "closed by the peer" : l->stream.why);
 			return;
 		}
-		if (!link_feed(l, span_of(w->in, (size_t)n)))
+		if (!link_feed(l, span_of(w->in, (size_t)n)) || !l->stream.more)
 			return;
 	}
 	l->more = true;

@@ -161,7 +161,7 @@ static void h1_add_framing(struct h1 *h, const struct proxy_request *r)
 		if (says_empty(r->method))
 			buf_add_str(out, "Content-Length: 0\r\n");
 	} else if (r->length_known) {
-		buf_addf(out, "Content-Length: %llu\r\n", (unsigned long long)r->length);
+		http1_write_length(out, r->length);
 	} else if (!h->service->rule->options.disable_chunked_encoding) {
 		h->chunked_out = true;
 		buf_add_str(out, "Transfer-Encoding: chunked\r\n");
@@ -450,8 +450,11 @@ static void h1_read(struct h1 *h)
 			h1_die(h);
 			return;
 		}
+		bool more = h->stream.more;
 		buf_add(&h->in, w->in, (size_t)n);
 		h1_process(h);
+		if (!more)
+			return;
 	}
 }
 
