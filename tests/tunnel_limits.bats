@@ -63,7 +63,7 @@ http {
 CONF
   start service nginx -e stderr -p "$PWD" -c "$PWD/nginx.conf"
   within 10 curl -sk -o /dev/null --unix-socket nginx.sock https://nginx/
-  start_connector connector "unix+tls:$PWD/nginx.sock" --no-tls-verify --http2-origin
+  start_connector connector --url "unix+tls:$PWD/nginx.sock" --no-tls-verify --http2-origin
   [ "$(fetch /)" = HTTP/2.0 ]
   for i in {1..3000}; do
     printf 'url=http://%s/%d\noutput=/dev/null\n' "$edge_http" "$i"
