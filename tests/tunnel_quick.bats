@@ -140,7 +140,7 @@ END
     stop quick $signal
     [ "$exit_status" = 0 ]
     [ -z "$(cat "$(file_of quick.err)")" ]
-    [ -z "$(ls -A "$TMPDIR" "$HOME" | grep -v :)" ]
+    [ -z "$(find "$TMPDIR" "$HOME" -mindepth 1)" ]
   done
 }
 

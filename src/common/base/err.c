@@ -7,7 +7,9 @@
 
 #include "common/base/err.h"
 
-int err_set(struct err *err, const char *fmt, ...)
+/* Names stand in parentheses because the analyser is given macros of the same names. */
+
+int(err_set)(struct err *err, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -19,7 +21,7 @@ int err_set(struct err *err, const char *fmt, ...)
 	return -1;
 }
 
-int err_sys(struct err *err, const char *fmt, ...)
+int(err_sys)(struct err *err, const char *fmt, ...)
 {
 	va_list ap;
 	int saved = errno;
@@ -34,7 +36,7 @@ int err_sys(struct err *err, const char *fmt, ...)
 	return -1;
 }
 
-int err_wrap(struct err *err, const char *fmt, ...)
+int(err_wrap)(struct err *err, const char *fmt, ...)
 {
 	va_list ap;
 	char inner[ERR_MAX];
@@ -50,7 +52,7 @@ int err_wrap(struct err *err, const char *fmt, ...)
 	return -1;
 }
 
-int err_ssl(struct err *err, const char *what)
+int(err_ssl)(struct err *err, const char *what)
 {
 	unsigned long code = ERR_peek_last_error();
 	const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;

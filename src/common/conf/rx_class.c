@@ -22,9 +22,9 @@ static const struct rx_range xdigit[] = {{'0', '9'}, {'A', 'F'}, {'a', 'f'}};
 
 const struct rx_ranges rx_word = {word, 4};
 
-#define SET(array)                                      \
-	{                                               \
-		array, sizeof(array) / sizeof(array[0]) \
+#define SET(array)                                          \
+	{                                                   \
+		(array), sizeof(array) / sizeof((array)[0]) \
 	}
 
 static const struct rx_named perl_sets[] = {

@@ -334,7 +334,7 @@ static struct rx_node *parse(struct rx_parser *p)
 
 struct rx *rx_new(struct span text, enum rx_compat compat, size_t *at, struct err *err)
 {
-	size_t ignored;
+	size_t ignored = 0;
 	struct rx_parser p = {
 		.text = text, .in = text, .compat = compat, .at = at != NULL ? at : &ignored, .err = err};
 	struct rx *r = NULL;

@@ -110,7 +110,7 @@ int http1_write_request_line(struct buf *out, struct span method, struct span ta
 int http1_write_status_line(struct buf *out, int status, struct span reason);
 int http1_write_field(struct buf *out, struct span name, struct span value);
 int http1_write_length(struct buf *out, uint64_t length); /* Content-Length */
-int http1_write_end(struct buf *out); /* the empty line */
+int http1_write_end(struct buf *out);                     /* the empty line */
 /* One chunk whole; nothing when data is empty, since that would end the body. */
 int http1_write_chunk(struct buf *out, struct span data);
 /* What goes before and after len > 0 bytes of a chunk that are written by other means. */
