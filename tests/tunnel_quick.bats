@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # what lib.bash sets
 # tunnel quick: edge and connector in one process.
 
 load lib
@@ -66,7 +67,7 @@ get() {
   run -0 get / -D - -o /dev/null
   [[ $output != *"$nonce"* ]]
   run -0 get / -I
-  [[ $output == *'content-length: '[1-9]* ]]
+  [[ $output == *[Cc]'ontent-'[Ll]'ength: '[1-9]* ]]
 }
 
 @test "quick: the page's WebSocket echoes" {
@@ -139,7 +140,7 @@ END
     stop quick $signal
     [ "$exit_status" = 0 ]
     [ -z "$(cat "$(file_of quick.err)")" ]
-    [ -z "$(ls -A "$TMPDIR" "$HOME" | grep -v :)" ]
+    [ -z "$(find "$TMPDIR" "$HOME" -type f)" ]
   done
 }
 
@@ -186,7 +187,10 @@ is_refused() {
 }
 
 @test "quick: when nobody reads the URL it ends quietly" {
-  run -0 --separate-stderr bash -c '{ "$1" quick --hello-world --json --metrics 127.0.0.1:0; echo "$?" >status; } | true; cat status' - "$tunnel"
+  # shellcheck disable=SC2016
+  run -0 --separate-stderr bash -c '
+    { "$1" quick --hello-world --json --metrics 127.0.0.1:0; echo "$?" >status; } | true
+    cat status' bash "$tunnel"
   [ "$output" = 0 ]
   [ -z "$stderr" ]
 }
