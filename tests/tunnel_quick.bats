@@ -120,6 +120,8 @@ END
 @test "quick: --url without a command does the same" {
   start quick "$tunnel" --json --metrics 127.0.0.1:0 --hello-world
   wait_for quick.out '"url":'
+  start usual "$tunnel" --no-autoupdate --protocol http2 --metrics 127.0.0.1:0 --url http://localhost:8080
+  wait_for usual.out '^http://'
   TUNNEL_HELLO_WORLD=true start other "$tunnel" --json --metrics 127.0.0.1:0
   wait_for other.out '"url":'
 }
@@ -217,6 +219,7 @@ is_refused() {
 --hostname --hello-world --hostname a:1
 --hostname --hello-world --hostname a/b
 --ha-connections: --hello-world --ha-connections 0
+--protocol --hello-world --protocol quic
 --url: --url http://x/path
 --url: --url ssh://x:22
 only --url http://x --hello-world
