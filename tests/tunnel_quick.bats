@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # what lib.bash sets
 # tunnel quick: edge and connector in one process.
 
 load lib
@@ -66,7 +67,7 @@ get() {
   run -0 get / -D - -o /dev/null
   [[ $output != *"$nonce"* ]]
   run -0 get / -I
-  [[ $output == *'content-length: '[1-9]* ]]
+  [[ $output == *[Cc]'ontent-'[Ll]'ength: '[1-9]* ]]
 }
 
 @test "quick: the page's WebSocket echoes" {
@@ -93,7 +94,6 @@ async def main():
 asyncio.run(main())
 END
   [ "$output" = "0 600" ]
-  (($(rss quick) < 60000))
 }
 
 @test "quick: no other host name leads to the service" {
@@ -120,6 +120,8 @@ END
 @test "quick: --url without a command does the same" {
   start quick "$tunnel" --json --metrics 127.0.0.1:0 --hello-world
   wait_for quick.out '"url":'
+  start usual "$tunnel" --no-autoupdate --protocol http2 --metrics 127.0.0.1:0 --url http://localhost:8080
+  wait_for usual.out '^http://'
   TUNNEL_HELLO_WORLD=true start other "$tunnel" --json --metrics 127.0.0.1:0
   wait_for other.out '"url":'
 }
@@ -140,7 +142,7 @@ END
     stop quick $signal
     [ "$exit_status" = 0 ]
     [ -z "$(cat "$(file_of quick.err)")" ]
-    [ -z "$(find "$TMPDIR" "$HOME" -mindepth 1)" ]
+    [ -z "$(find "$TMPDIR" "$HOME" -type f)" ]
   done
 }
 
@@ -187,7 +189,10 @@ is_refused() {
 }
 
 @test "quick: when nobody reads the URL it ends quietly" {
-  run -0 --separate-stderr bash -c '{ "$1" quick --hello-world --json --metrics 127.0.0.1:0; echo "$?" >status; } | true; cat status' - "$tunnel"
+  # shellcheck disable=SC2016
+  run -0 --separate-stderr bash -c '
+    { "$1" quick --hello-world --json --metrics 127.0.0.1:0; echo "$?" >status; } | true
+    cat status' bash "$tunnel"
   [ "$output" = 0 ]
   [ -z "$stderr" ]
 }
@@ -214,6 +219,7 @@ is_refused() {
 --hostname --hello-world --hostname a:1
 --hostname --hello-world --hostname a/b
 --ha-connections: --hello-world --ha-connections 0
+--protocol --hello-world --protocol quic
 --url: --url http://x/path
 --url: --url ssh://x:22
 only --url http://x --hello-world

@@ -13,15 +13,15 @@
 #include "tunnel/cmd/cmd.h"
 #include "tunnel/cmd/label.h"
 #include "tunnel/cmd/process.h"
-#include "tunnel/cmd/service_flags.h"
+#include "tunnel/cmd/run_conf.h"
 
 #define GRACE_MAX (600 * DURATION_S)
 
 struct quick_flags {
 	struct service_flags service;
-	const char *listen_http, *hostname, *metrics, *log_level;
+	const char *listen_http, *hostname, *metrics, *log_level, *protocol;
 	int64_t ha_connections, grace_ns;
-	bool json;
+	bool json, no_autoupdate;
 };
 
 #define T(member) OPT_TEXT(struct quick_flags, member)
@@ -38,6 +38,10 @@ static const struct opt quick_options[] = {
 		OPT_TIME(struct quick_flags, grace_ns, 0, GRACE_MAX), "TUNNEL_GRACE_PERIOD"},
 	{0, "loglevel", "LEVEL", "debug, info, warn or error (default warn)", T(log_level),
 		"TUNNEL_LOGLEVEL"},
+	{'p', "protocol", "PROTOCOL", "auto or http2, which are the same here", T(protocol),
+		"TUNNEL_TRANSPORT_PROTOCOL"},
+	{0, "no-autoupdate", NULL, "accepted: there are no updates to switch off",
+		OPT_BOOL(struct quick_flags, no_autoupdate), "NO_AUTOUPDATE"},
 	{'j', "json", NULL, "one record on stdout in place of the URL", OPT_BOOL(struct quick_flags, json),
 		NULL},
 	{0},
@@ -83,6 +87,8 @@ static int quick_check(struct quick_conf *c, const struct opt_seen *seen, struct
 		return err_set(err, "--loglevel %s: not one of debug, info, warn, error", f->log_level);
 	if (url_parse_address(span_str(f->listen_http), &address, err) < 0)
 		return err_wrap(err, "--listen-http %s", f->listen_http);
+	if (run_conf_check_protocol(f->protocol, err) < 0)
+		return -1;
 	if (f->hostname != NULL && (!url_split_authority(span_str(f->hostname), &host) || host.port >= 0 ||
 					   host.host.len > URL_HOST_MAX))
 		return err_set(err, "--hostname %s: not a host name", f->hostname);
@@ -284,9 +290,10 @@ static void quick_find_tunnel(void *arg, const char *role, const char *address)
 		snprintf(c->tunnel_address, sizeof(c->tunnel_address), "%s", address);
 }
 
-static int quick_run(struct quick_conf *conf, const struct log *log, struct err *err)
+static int quick_run(struct quick_conf *conf, struct err *err)
 {
-	struct quick q = {.worker = worker_new(log, err), .conf = conf};
+	const struct log log = {.fd = 2, .level = conf->level};
+	struct quick q = {.worker = worker_new(&log, err), .conf = conf};
 	int rc = -1;
 
 	if (q.worker == NULL)
@@ -312,18 +319,18 @@ int cmd_quick(int argc, char **argv)
 	struct quick_conf conf = {.flags = {.listen_http = "127.0.0.1:0",
 					  .ha_connections = 4,
 					  .grace_ns = 2 * DURATION_S,
-					  .log_level = "warn"}};
+					  .log_level = "warn",
+					  .protocol = "auto"}};
 	struct err err = {0};
 	int status = EXIT_OK;
 
 	switch (quick_conf_read(&conf, argc, argv, &err)) {
 	case OPT_DONE: break;
 	case OPT_BAD: status = out_die(quick_program.name, &err, EXIT_USAGE); break;
-	case OPT_RUN: {
-		struct log log = {.fd = 2, .level = conf.level};
-		if (quick_fill(&conf, &err) < 0 || quick_run(&conf, &log, &err) < 0)
+	case OPT_RUN:
+		if (quick_fill(&conf, &err) < 0 || quick_run(&conf, &err) < 0)
 			status = out_die(quick_program.name, &err, EXIT_CANNOT);
-	}
+		break;
 	}
 	quick_conf_free(&conf);
 	return status;

@@ -142,6 +142,13 @@ static int check_edges(const struct run_flags *f, struct err *err)
 
 /* --- All together --- */
 
+int run_conf_check_protocol(const char *name, struct err *err)
+{
+	if (strcmp(name, "auto") == 0 || strcmp(name, "http2") == 0 || strcmp(name, "h2mux") == 0)
+		return 0;
+	return err_set(err, "--protocol %s: only http2 is offered (auto means the same)", name);
+}
+
 static int check_flags(struct run_conf *c, struct err *err)
 {
 	const struct run_flags *f = &c->flags;
@@ -149,11 +156,7 @@ static int check_flags(struct run_conf *c, struct err *err)
 	if (!log_level_parse(span_str(f->log_level), &c->level))
 		return err_set(
 			err, "--loglevel %s: not one of debug, info, warn, error, fatal", f->log_level);
-	if (strcmp(f->protocol, "auto") != 0 && strcmp(f->protocol, "http2") != 0 &&
-		strcmp(f->protocol, "h2mux") != 0)
-		return err_set(
-			err, "--protocol %s: only http2 is offered (auto means the same)", f->protocol);
-	return check_edges(f, err);
+	return run_conf_check_protocol(f->protocol, err) < 0 ? -1 : check_edges(f, err);
 }
 
 static void fill_client(struct run_conf *c)

@@ -38,6 +38,9 @@ struct run_conf_scan {
 enum opt_result run_conf_scan(
 	const char *commands, int argc, char **argv, struct run_conf_scan *out, struct err *err);
 
+/* Is this a value of --protocol that is carried out? */
+int run_conf_check_protocol(const char *name, struct err *err);
+
 /* Read everything. 0, RUN_CONF_DONE, or an exit status with err. argv is options and at most one tunnel's name.
  * run_conf_free in every case. */
 int run_conf_read(struct run_conf *c, int argc, char **argv, struct err *err);
