@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154,SC2030,SC2031 # what lib.bash and the tests set
 # Edge and connector against other ends that misbehave: only the guilty connection pays, and nothing leaks.
 
 load lib
@@ -52,7 +53,7 @@ expect_bystander_well() {
 # get PATH CURL-OPTION...: a request for the guilty tunnel; status, and the body in the file body.
 get() {
   failed=0
-  rm -f "$BATS_TEST_TMPDIR/body"
+  : >"$BATS_TEST_TMPDIR/body"
   status=$(fetch "$1" -o "$BATS_TEST_TMPDIR/body" -w '%{http_code}' "${@:2}") || failed=$?
 }
 
