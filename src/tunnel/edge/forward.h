@@ -6,12 +6,15 @@
 #include "tunnel/edge/edge.h"
 #include "tunnel/h2/exchange.h"
 
+#define FORWARD_FIELDS_MAX \
+	500 /* of a request: with ours and four pseudo-header fields it is still a head for the tunnel */
+
 struct forward; /* opaque; owned by the public connection */
 
 /* A request as a public connection has read it. Borrowed for the call of forward_start. */
 struct forward_request {
 	struct span method, path, authority;
-	const struct fields *fields;
+	const struct fields *fields; /* at most FORWARD_FIELDS_MAX */
 	bool has_body;
 	bool is_tls;               /* the visitor came over TLS */
 	bool wants_continue;       /* Expect: 100-continue of an HTTP/1.1 visitor */

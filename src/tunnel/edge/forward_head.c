@@ -55,6 +55,25 @@ bool forward_head_host(struct span authority, char host[FORWARD_HOST_MAX])
 
 /* --- Request --- */
 
+static bool is_alphanumeric(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+/* Does the name begin like one of ours to a server that hands names over as variables (RFC 3875, 4.1.18)? Those do not
+ * tell "-" from "_", and some not from any other sign. */
+static bool reads_as(struct span name, struct span ours)
+{
+	if (name.len < ours.len)
+		return false;
+	for (size_t i = 0; i < ours.len; i++) {
+		char c = span_lower(name.p[i]);
+		if (ours.p[i] == '-' ? is_alphanumeric(c) : c != ours.p[i])
+			return false;
+	}
+	return true;
+}
+
 /* Fields of a visitor that must not reach the connector: internal ones, and those that are ours to set. */
 static bool is_reserved(struct span name)
 {
@@ -69,10 +88,10 @@ static bool is_reserved(struct span name)
 	if (first != 'c' && first != 'x' && first != 'h')
 		return false;
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
-		if (span_starts_nocase(name, prefixes[i]))
+		if (reads_as(name, prefixes[i]))
 			return true;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (span_eq_nocase(name, names[i]))
+		if (name.len == names[i].len && reads_as(name, names[i]))
 			return true;
 	return false;
 }
@@ -127,12 +146,12 @@ static struct span forwarded_for(const struct forward_request *r, struct buf *te
 /* Is "Connection" absent or only about keeping this connection? Then it names no further field. */
 static bool is_plain_connection(const struct fields *fields)
 {
+	size_t count = header_count(fields, SPAN("connection"));
 	struct span value = header_value(fields, SPAN("connection"));
 
-	return value.len == 0 ||
-	       (header_count(fields, SPAN("connection")) == 1 &&
-		       (span_eq_nocase(value, SPAN("keep-alive")) || span_eq_nocase(value, SPAN("close")) ||
-			       span_eq_nocase(value, SPAN("upgrade"))));
+	return count == 0 || (count == 1 && (span_eq_nocase(value, SPAN("keep-alive")) ||
+						    span_eq_nocase(value, SPAN("close")) ||
+						    span_eq_nocase(value, SPAN("upgrade"))));
 }
 
 #define OWN_FIELDS 7            /* that forward_head_build adds at most */
@@ -143,11 +162,12 @@ void forward_head_build(const struct forward_request *r, const char *ray, struct
 	size_t room = OWN_BYTES + r->method.len + r->authority.len + r->path.len + r->client.len;
 	bool plain = is_plain_connection(r->fields);
 
+	_Static_assert(FORWARD_FIELDS_MAX + OWN_FIELDS + 4 <= HEADER_FIELDS_MAX, "fields of a head");
 	/* Reserved once, so that the spans stay where they are. x-forwarded-for values are counted by their fields. */
 	for (size_t i = 0; i < r->fields->count; i++)
 		room += r->fields->at[i].name.len + r->fields->at[i].value.len + 2;
 	buf_reserve(&out->text, room);
-	for (size_t i = 0; i < r->fields->count && out->fields.count < HEADER_FIELDS_MAX - OWN_FIELDS; i++) {
+	for (size_t i = 0; i < r->fields->count; i++) {
 		const struct field *f = &r->fields->at[i];
 		if (!stays_behind(r, plain, f->name))
 			header_add(&out->fields, keep_lower(&out->text, f->name), keep(&out->text, f->value));

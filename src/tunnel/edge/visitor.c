@@ -263,6 +263,10 @@ static void visitor_start_request(struct visitor *v, const struct http1_request 
 		.client = span_str(v->client),
 		.protocol = r->minor == 0 ? "HTTP/1.0" : "HTTP/1.1"};
 
+	if (r->fields.count > FORWARD_FIELDS_MAX) {
+		visitor_refuse(v, 431, "too many header fields");
+		return;
+	}
 	if (!visitor_check_upgrade(v, r, &request.websocket_key))
 		return;
 	v->minor = r->minor;

@@ -106,7 +106,8 @@ static int end_length(struct hpackcut *h)
 	size_t kept = buf_len(&h->kept);
 
 	h->state = HPACKCUT_STRING;
-	h->cutting = h->value > HPACKCUT_STRING_MAX || (!h->indexing && kept + h->value > HPACKCUT_KEEP_MAX);
+	h->cutting = h->value > HPACKCUT_STRING_MAX ||
+		     (!h->indexing && h->value > 1 && kept + h->value > HPACKCUT_KEEP_MAX);
 	h->was_cut = h->was_cut || h->cutting;
 	if ((h->cutting ? add_replacement(h) : buf_add(&h->kept, h->prefix, h->prefix_len)) < 0)
 		return -1;
