@@ -209,18 +209,11 @@ launch_connector() {
   esac
 }
 
-# wait_registered NAME COUNT
+# wait_registered NAME COUNT: all say it in the same words.
 wait_registered() {
-  case $CONNECTOR in
-    ours)
-      wait_for "$1.out" '"event":"registered"' "$2" || return
-      connector_metrics=$(sed -n 's/.*connector starts.*metrics=//p' "$(file_of "$1.err")")
-      ;;
-    cloudflared-*)
-      wait_for "$1.err" 'Registered tunnel connection' "$2" || return
-      connector_metrics=$(sed -n 's|.*Starting metrics server on \(.*\)/metrics.*|\1|p' "$(file_of "$1.err")")
-      ;;
-  esac
+  wait_for "$1.err" '[Rr]egistered tunnel connection' "$2" || return
+  connector_metrics=$(sed -n 's/.*connector starts.*metrics=//p; s|.*Starting metrics server on \(.*\)/metrics.*|\1|p' \
+    "$(file_of "$1.err")")
   export connector_metrics
 }
 

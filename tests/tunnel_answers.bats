@@ -66,7 +66,7 @@ page() {
 
 # bats test_tags=interop
 @test "answers: an origin that breaks off breaks the visitor's connection" {
-  run -18 as app.example.com /reset -o /dev/null
+  run -18 as app.example.com '/reset?n=100000' -o /dev/null
 }
 
 # start_lonely URL: a connector for the other tunnel.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Build the cloudflared binaries that `make interop` tests against, each a tool dependency of a module of ours.
 #
-#   tests/interop/build.sh [OUTDIR]        default build/interop
+#   tests/interop/build.sh [OUTDIR [NAME...]]        default build/interop, and both
 #
 # Leaves OUTDIR/cloudflared-new and OUTDIR/cloudflared-2023.7.0 and writes nowhere else but to Go's caches. A
 # binary newer than its go.mod is kept. What cannot be had here (no tool chain of the right age, no module proxy)
@@ -11,6 +11,8 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 outdir=${1:-$here/../../build/interop}
+names=" ${*:2} "
+[[ $names != '  ' ]] || names=' cloudflared-new cloudflared-2023.7.0 '
 mkdir -p "$outdir/src" "$outdir/tmp"
 outdir=$(cd "$outdir" && pwd)
 
@@ -46,6 +48,7 @@ fetch() {
 # build NAME VERSION GO: compile one binary in a copy of its module, since -mod=mod may add lines to go.sum.
 build() {
   local name=$1 version=$2 go=$3 binary=$outdir/$1 work=$outdir/src/$1 log=$outdir/$1.log
+  [[ $names == *" $name "* ]] || return 0
   if [[ -x $binary && $binary -nt $here/$name/go.mod ]]; then
     echo "have $binary"
     return

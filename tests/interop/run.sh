@@ -15,9 +15,10 @@ results=$top/build/interop
 mkdir -p "$results"
 results=$(cd "$results" && pwd)
 
-if [[ -z ${CLOUDFLARED:-} || -z ${CLOUDFLARED_OLD:-} ]]; then
-  "$here/build.sh" "$results"
-fi
+missing=()
+[[ -n ${CLOUDFLARED:-} ]] || missing+=(cloudflared-new)
+[[ -n ${CLOUDFLARED_OLD:-} ]] || missing+=(cloudflared-2023.7.0)
+((${#missing[@]} == 0)) || "$here/build.sh" "$results" "${missing[@]}"
 built() {
   if [[ -x $results/$1 ]]; then echo "$results/$1"; fi
 }

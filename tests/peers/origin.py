@@ -14,7 +14,7 @@ Prints `ready PORT` (or `ready PATH` with --unix) and serves until it is killed.
   /bighdr?n=        one response header field of N bytes
   /1xx              103 Early Hints, then 200
   /continue?refuse= 100 Continue when expected, then reads the body; or 403 without either
-  /reset            RST in the middle of the body
+  /reset?n=         RST after N bytes, in the middle of the body
   /noheader         closes before the response head
   /ws               WebSocket echo, see wsecho.py; /ws-refuse answers 403; /ws-wrong accepts with a wrong key
   /pieces?n=&ms=    N single bytes, one every MS milliseconds, with a length
@@ -304,8 +304,9 @@ async def serve_continue(x):
 
 
 async def serve_reset(x):
-    await x.head(200, [], 1000)
-    await x.data(b"r" * 100)
+    size = x.number("n", 100)
+    await x.head(200, [], 10 * size)
+    await x.data(b"r" * size)
     await asyncio.sleep(0.05)  # let the proxy see the part before the reset overtakes it
     x.abort()
 
