@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
+#include "common/conf/ingress_json.h"
 #include "tunnel/client.h"
 #include "tunnel/client_metrics.h"
 #include "tunnel/ops/admin.h"
@@ -101,6 +102,9 @@ static void client_on_admin(void *arg, struct span path, struct admin_answer *an
 		answer->status = 200;
 		buf_addf(&answer->body, "{\"hostname\":\"%s\"}",
 			c->conf->hostname != NULL ? c->conf->hostname : "");
+	} else if (span_eq(path, SPAN("/config")) &&
+		   ingress_json_view(c->conf->ingress, c->conf->warp, &answer->body) == 0) {
+		answer->status = 200;
 	}
 }
 
@@ -139,6 +143,7 @@ static int client_open(struct client *c, struct err *err)
 		.connections = conf->connections,
 		.tls = c->tls,
 		.server_name = conf->server_name,
+		.config = conf->config,
 		.grace_ms = conf->grace_ms};
 	uuid_random(&c->pool_conf.connector_id);
 	uuid_print(&c->pool_conf.connector_id, c->connector_id);

@@ -14,11 +14,13 @@ struct client_conf {
 	const struct ingress *ingress;
 	const struct opt_list *edges;
 	size_t connections;
-	const char *ca_file;     /* trusted in place of the system's; NULL for those */
-	struct span ca_pem;      /* text of one certificate, in place of both; empty for none */
-	const char *server_name; /* of the edge's certificate */
-	const char *metrics;     /* ADDRESS:PORT; NULL for the default ones */
-	const char *hostname;    /* what /quicktunnel tells; NULL unless this is a quick tunnel */
+	const char *ca_file;             /* trusted in place of the system's; NULL for those */
+	struct span ca_pem;              /* text of one certificate, in place of both; empty for none */
+	const char *server_name;         /* of the edge's certificate */
+	const char *metrics;             /* ADDRESS:PORT; NULL for the default ones */
+	const char *hostname;            /* what /quicktunnel tells; NULL unless this is a quick tunnel */
+	struct span config;              /* JSON that connection 0 tells the edge; empty for none */
+	const struct ingress_warp *warp; /* for /config; may be NULL */
 	uint64_t grace_ms;
 };
 

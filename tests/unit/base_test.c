@@ -3,6 +3,7 @@
 #include "common/base/buf.h"
 #include "common/base/duration.h"
 #include "common/base/list.h"
+#include "common/base/map.h"
 #include "common/base/mem.h"
 #include "common/base/opt.h"
 #include "common/base/out.h"
@@ -114,6 +115,52 @@ static void durations_are_those_of_go(void)
 		CHECK_FOR(result == rows[i].result && (result != DURATION_OK || ns == rows[i].ns), "%s",
 			rows[i].text);
 	}
+}
+
+static void durations_are_printed_as_go_does(void)
+{
+	static const struct {
+		int64_t ns;
+		const char *text;
+	} rows[] = {
+		{0, "0s"},
+		{1, "1ns"},
+		{1100, "1.1\xc2\xb5s"},
+		{2200000, "2.2ms"},
+		{1500000000, "1.5s"},
+		{60 * DURATION_S, "1m0s"},
+		{86400 * DURATION_S, "24h0m0s"},
+		{3661 * DURATION_S + 1, "1h1m1.000000001s"},
+		{-1500000000, "-1.5s"},
+		{INT64_MIN, "-2562047h47m16.854775808s"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[DURATION_TEXT_MAX];
+		int64_t ns;
+		duration_print(rows[i].ns, text);
+		CHECK_FOR(strcmp(text, rows[i].text) == 0, "%s: %s", rows[i].text, text);
+		CHECK_FOR(duration_parse(span_str(text), &ns) == DURATION_OK && ns == rows[i].ns, "%s", text);
+	}
+}
+
+static void maps_find_what_was_put(void)
+{
+	static char keys[1000][8];
+	struct map m = {0};
+
+	CHECK(map_get(&m, SPAN("a")) == NULL);
+	for (size_t i = 0; i < 1000; i++) {
+		snprintf(keys[i], sizeof(keys[i]), "k%zu", i);
+		map_put(&m, span_str(keys[i]), &keys[i]);
+	}
+	map_put(&m, SPAN("k7"), &keys[8]);
+	map_put(&m, SPAN(""), &keys[0]);
+	CHECK(m.count == 1001 && m.cap >= 2 * m.count);
+	for (size_t i = 0; i < 1000; i++)
+		CHECK(map_get(&m, span_str(keys[i])) == (i == 7 ? &keys[8] : &keys[i]));
+	CHECK(map_get(&m, SPAN("")) == &keys[0] && map_get(&m, SPAN("k1000")) == NULL);
+	map_free(&m);
 }
 
 static void utf8_is_strict(void)
@@ -230,6 +277,7 @@ static void the_environment_comes_behind_the_command_line(void)
 
 TEST_MAIN(TEST(spans_are_cut_trimmed_and_compared), TEST(numbers_have_no_sign_and_no_overflow),
 	TEST(buffers_keep_their_ceiling), TEST(base64_goes_both_ways_and_is_strict),
-	TEST(durations_are_those_of_go), TEST(utf8_is_strict), TEST(escaping_leaves_no_control_byte),
+	TEST(durations_are_those_of_go), TEST(durations_are_printed_as_go_does), TEST(maps_find_what_was_put),
+	TEST(utf8_is_strict), TEST(escaping_leaves_no_control_byte),
 	TEST(options_are_parsed_wherever_they_stand), TEST(bad_options_are_refused),
 	TEST(the_environment_comes_behind_the_command_line))

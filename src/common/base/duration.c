@@ -1,4 +1,6 @@
 /* Go's duration syntax. */
+#include <stdio.h>
+
 #include "common/base/duration.h"
 
 struct unit {
@@ -135,4 +137,43 @@ enum duration_parse duration_parse(struct span text, int64_t *ns)
 	}
 	*ns = negative ? -(int64_t)total : (int64_t)total;
 	return DURATION_OK;
+}
+
+/* n / unit with its unit's name, without trailing zeros. */
+static int print_fraction(char *out, size_t size, uint64_t n, uint64_t unit, const char *name)
+{
+	char digits[16] = "";
+	size_t len = 0;
+
+	for (uint64_t rest = n % unit, place = unit / 10; rest > 0; place /= 10) {
+		digits[len++] = (char)('0' + rest / place);
+		rest %= place;
+	}
+	return snprintf(
+		out, size, "%llu%s%s%s", (unsigned long long)(n / unit), len > 0 ? "." : "", digits, name);
+}
+
+void duration_print(int64_t ns, char out[DURATION_TEXT_MAX])
+{
+	uint64_t n = ns < 0 ? 0 - (uint64_t)ns : (uint64_t)ns, minutes = n / (60 * DURATION_S);
+	int len = ns < 0 ? snprintf(out, DURATION_TEXT_MAX, "-") : 0;
+	char *to = out + len;
+	size_t room = DURATION_TEXT_MAX - (size_t)len;
+
+	if (n == 0) {
+		snprintf(to, room, "0s");
+	} else if (n < 1000) {
+		print_fraction(to, room, n, 1, "ns");
+	} else if (n < 1000000) {
+		print_fraction(to, room, n, 1000, "\xc2\xb5s");
+	} else if (n < 1000000000) {
+		print_fraction(to, room, n, 1000000, "ms");
+	} else {
+		if (minutes >= 60)
+			len = snprintf(to, room, "%lluh%llum", (unsigned long long)(minutes / 60),
+				(unsigned long long)(minutes % 60));
+		else
+			len = minutes > 0 ? snprintf(to, room, "%llum", (unsigned long long)minutes) : 0;
+		print_fraction(to + len, room - (size_t)len, n % (60 * DURATION_S), DURATION_S, "s");
+	}
 }

@@ -20,4 +20,8 @@ enum duration_parse {
  * bare "0" is fine. Nanoseconds in *ns. (Go, time.ParseDuration.) */
 enum duration_parse duration_parse(struct span text, int64_t *ns);
 
+#define DURATION_TEXT_MAX 32
+/* As Go's Duration.String: "1h30m0s", "1.5s", "250ms", "0s". */
+void duration_print(int64_t ns, char out[DURATION_TEXT_MAX]);
+
 #endif

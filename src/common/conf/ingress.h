@@ -84,6 +84,9 @@ struct ingress_options {
 	struct yaml_mark where[INGRESS_KEYS]; /* of each key's value; line 0: it is a default */
 };
 
+#define INGRESS_WARP_CONNECT_NS INT64_C(5000000000) /* defaults of warp-routing */
+#define INGRESS_WARP_KEEP_ALIVE_NS INT64_C(30000000000)
+
 /* warp-routing: for TCP and UDP streams of private networks. */
 struct ingress_warp {
 	int64_t connect_timeout_ns, tcp_keep_alive_ns;

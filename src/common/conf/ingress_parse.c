@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 
-#include "common/base/duration.h"
 #include "common/base/mem.h"
 #include "common/conf/hostname.h"
 #include "common/conf/ingress_private.h"
@@ -353,8 +352,8 @@ enum ingress_fault ingress_parse(struct span yaml, struct ingress_file *out, str
 	struct yaml_error why;
 	enum ingress_fault result;
 
-	*out = (struct ingress_file){
-		.warp = {.connect_timeout_ns = 5 * DURATION_S, .tcp_keep_alive_ns = 30 * DURATION_S}};
+	*out = (struct ingress_file){.warp = {.connect_timeout_ns = INGRESS_WARP_CONNECT_NS,
+					     .tcp_keep_alive_ns = INGRESS_WARP_KEEP_ALIVE_NS}};
 	*error = (struct ingress_error){.fault = INGRESS_OK};
 	struct yaml_tree *tree = yaml_tree_parse(yaml, &why);
 	result = tree == NULL ? refuse_yaml(&r, &why) : decode_file(&r, tree);

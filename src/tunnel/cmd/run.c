@@ -145,6 +145,7 @@ int cmd_run(int argc, char **argv)
 		status = out_die("tunnel run", &err, status);
 	} else {
 		struct log log = {.fd = 2, .level = conf.level};
+		run_conf_log(&conf, &log);
 		if (run_client(&conf, &log, &err) < 0)
 			status = out_die("tunnel run", &err, EXIT_CANNOT);
 	}

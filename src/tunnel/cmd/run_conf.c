@@ -1,11 +1,14 @@
 /* Flags and environment of `tunnel run`, as cloudflared has them. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/duration.h"
 #include "common/base/mem.h"
+#include "common/conf/ingress_json.h"
 #include "common/proto/url.h"
 #include "tunnel/cmd/cmd.h"
 #include "tunnel/cmd/run_conf.h"
+#include "tunnel/cmd/run_cred.h"
 
 #define T(member) OPT_TEXT(struct run_flags, member)
 #define B(member) OPT_BOOL(struct run_flags, member)
@@ -42,7 +45,8 @@ static const struct opt run_options[] = {
 	{'n', "name", "NAME", "the tunnel, if it is not the argument", T(name), "TUNNEL_NAME"},
 	{0, "no-autoupdate", NULL, "accepted: there are no updates to switch off", B(no_autoupdate),
 		"NO_AUTOUPDATE"},
-	{0, "autoupdate-freq", "DURATION", "accepted likewise", T(autoupdate_freq), NULL},
+	{0, "autoupdate-freq", "DURATION", "accepted likewise",
+		OPT_TIME(struct run_flags, autoupdate_freq_ns, INT64_MIN, INT64_MAX), NULL},
 	{'j', "json", NULL, "a record on stdout for each registration and loss", B(json), NULL},
 	/* One service in place of ingress rules. */
 	SERVICE_FLAG_ROWS(struct run_flags),
@@ -103,25 +107,6 @@ static const struct opt_program run_program = {.name = "tunnel run",
 	.more = "exit status: 0 stopped by a signal, 2 usage or configuration, 3 could not do it\n",
 	.options = run_options};
 
-/* --- Credentials --- */
-
-static int read_cred(struct run_conf *c, struct err *err)
-{
-	const struct run_flags *f = &c->flags;
-
-	if (f->token != NULL)
-		return cred_parse_token(span_str(f->token), &c->cred, err) < 0 ? err_wrap(err, "--token") : 0;
-	if (f->token_file != NULL)
-		return cred_read_token(f->token_file, &c->cred, err) < 0 ? err_wrap(err, "--token-file") : 0;
-	if (f->credentials_contents != NULL)
-		return cred_parse(span_str(f->credentials_contents), &c->cred, err) < 0
-			       ? err_wrap(err, "--credentials-contents")
-			       : 0;
-	if (f->credentials_file == NULL)
-		return err_set(err, "no credentials: give --credentials-file, --token or --token-file");
-	return cred_read(f->credentials_file, &c->cred, err);
-}
-
 /* --- Edges --- */
 
 static int check_edges(const struct run_flags *f, struct err *err)
@@ -159,6 +144,54 @@ static int check_flags(struct run_conf *c, struct err *err)
 	return run_conf_check_protocol(f->protocol, err) < 0 ? -1 : check_edges(f, err);
 }
 
+static int read_cred(struct run_conf *c, struct err *err)
+{
+	const struct run_flags *f = &c->flags;
+	struct run_cred from = {.token = f->token,
+		.token_file = f->token_file,
+		.contents = f->credentials_contents,
+		.file = f->credentials_file,
+		.tunnel = f->name != NULL ? f->name : c->file.conf.tunnel};
+
+	return run_cred_read(&from, &c->cred, err);
+}
+
+/* The file's rules, or one that the flags of a single service make. */
+static int choose_rules(struct run_conf *c, const struct opt_seen *seen, struct err *err)
+{
+	c->ingress = c->file.conf.ingress;
+	if (c->ingress == NULL)
+		c->ingress = c->single = service_flags_ingress(&c->flags.service, run_options, seen, err);
+	return c->ingress != NULL ? 0 : -1;
+}
+
+/* What connector 0 tells the edge: the rules, and those of these flags that are set. */
+static int write_config(struct run_conf *c, const struct opt_seen *seen, struct err *err)
+{
+	const struct run_flags *f = &c->flags;
+	char often[DURATION_TEXT_MAX], retries[24];
+	const struct ingress_flag all[] = {
+		{"autoupdate-freq", often},
+		{"no-autoupdate", f->no_autoupdate ? "true" : "false"},
+		{"retries", retries},
+		{"protocol", f->protocol},
+		{"loglevel", f->log_level},
+		{"metrics", f->metrics},
+	};
+	struct ingress_flag set[sizeof(all) / sizeof(all[0])];
+	size_t count = 0;
+
+	duration_print(f->autoupdate_freq_ns, often);
+	snprintf(retries, sizeof(retries), "%lld", (long long)f->retries);
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (opt_was_set(run_options, seen, all[i].name))
+			set[count++] = all[i];
+	if (ingress_json_local(c->ingress, &c->file.conf.warp, set, count, &c->config) < 0)
+		return err_set(
+			err, "%s: the configuration is too large to be told to the edge", c->file.path);
+	return 0;
+}
+
 static void fill_client(struct run_conf *c)
 {
 	const struct run_flags *f = &c->flags;
@@ -170,6 +203,8 @@ static void fill_client(struct run_conf *c)
 		.ca_file = f->cacert,
 		.server_name = "h2.cftunnel.com",
 		.metrics = f->metrics,
+		.config = buf_span(&c->config),
+		.warp = &c->file.conf.warp,
 		.grace_ms = (uint64_t)(f->grace_ns / DURATION_MS)};
 }
 
@@ -223,6 +258,8 @@ int run_conf_read(struct run_conf *c, int argc, char **argv, struct err *err)
 {
 	struct opt_seen seen = {0};
 
+	int status;
+
 	*c = (struct run_conf){.flags = {.ha_connections = 4,
 				       .grace_ns = 30 * DURATION_S,
 				       .log_level = "info",
@@ -232,20 +269,37 @@ int run_conf_read(struct run_conf *c, int argc, char **argv, struct err *err)
 	case OPT_BAD: return EXIT_USAGE;
 	case OPT_RUN: break;
 	}
-	if (check_flags(c, err) < 0)
+	status = run_file_read(&c->file, c->flags.config, err);
+	if (status != EXIT_OK)
+		return status;
+	if (run_file_apply(&c->file, run_options, &c->flags, &seen, err) < 0 || check_flags(c, err) < 0)
 		return EXIT_USAGE;
-	if (read_cred(c, err) < 0)
-		return EXIT_CANNOT;
-	c->ingress = service_flags_ingress(&c->flags.service, run_options, &seen, err);
-	if (c->ingress == NULL)
+	status = run_file_check(&c->file, err);
+	if (status == EXIT_OK)
+		status = read_cred(c, err);
+	if (status != EXIT_OK)
+		return status;
+	if (choose_rules(c, &seen, err) < 0 || write_config(c, &seen, err) < 0)
 		return EXIT_USAGE;
 	fill_client(c);
 	return EXIT_OK;
+}
+
+void run_conf_log(const struct run_conf *c, const struct log *log)
+{
+	const struct service_flags *s = &c->flags.service;
+
+	run_file_log(&c->file, log);
+	if (c->single != NULL && s->url == NULL && s->unix_socket == NULL && !s->hello_world)
+		log_line(log, LOG_WARN, "neither ingress rules nor --url: every request is answered with 503",
+			NULL);
 }
 
 void run_conf_free(struct run_conf *c)
 {
 	opt_free(run_options, &c->flags);
 	cred_free(&c->cred);
-	ingress_free(c->ingress);
+	ingress_free(c->single);
+	buf_free(&c->config);
+	run_file_free(&c->file);
 }

@@ -79,8 +79,10 @@ struct ingress *service_flags_ingress(const struct service_flags *f, const struc
 		buf_add_str(&service, "hello_world");
 	else if (f->unix_socket != NULL)
 		buf_addf(&service, "unix:%s", f->unix_socket);
+	else if (f->url != NULL)
+		write_url(span_str(f->url), &service);
 	else
-		write_url(span_str(f->url != NULL ? f->url : "http://localhost:8080"), &service);
+		buf_add_str(&service, "http_status:503");
 	struct ingress *in = make_ingress(f, buf_span(&service), err);
 	buf_free(&service);
 	if (in != NULL)

@@ -21,7 +21,7 @@ struct service_flags {
 /* Their rows of an option table. The member of `type` that holds them is named `service`. */
 /* clang-format off */
 #define SERVICE_FLAG_ROWS(type)                                                                                          \
-	{0, "url", "URL", "the service: http://HOST:PORT, or HOST:PORT (default http://localhost:8080)",                 \
+	{0, "url", "URL", "the service: http://HOST:PORT, or HOST:PORT",                                                  \
 		OPT_TEXT(type, service.url), "TUNNEL_URL"},                                                              \
 	{0, "unix-socket", "PATH", "the service behind a unix socket",                                                   \
 		OPT_TEXT(type, service.unix_socket), "TUNNEL_UNIX_SOCKET"},                                              \
@@ -53,8 +53,8 @@ struct service_flags {
 		OPT_BOOL(type, service.no_happy_eyeballs), NULL}
 /* clang-format on */
 
-/* The one rule that they make; options and seen are those of the table that has the rows. NULL with err naming the
- * flag. */
+/* The one rule that they make: 503 for everything when they name no service, as in cloudflared. options and seen are those
+ * of the table that has the rows. NULL with err naming the flag. */
 struct ingress *service_flags_ingress(const struct service_flags *f, const struct opt *options,
 	const struct opt_seen *seen, struct err *err);
 
