@@ -117,7 +117,7 @@ def main():
 
     print(f"/* General categories, scripts and simple case folding of Unicode {version(top)}.")
     print(" * Made by tools/rx_unicode.py out of Debian's unicode-data; not to be edited. */")
-    print('#include "common/conf/rx_private.h"\n\n/* clang-format off */')
+    print('#include "common/conf/rx_class.h"\n\n/* clang-format off */')
     print("static const struct rx_range ranges[] = {")
     names, count = {}, 0
     for array, sets in named:

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
-#include "common/conf/rx_private.h"
+#include "common/conf/rx_class.h"
 
 static const struct rx_range digit[] = {{'0', '9'}};
 static const struct rx_range space[] = {{'\t', '\n'}, {'\f', '\r'}, {' ', ' '}};
@@ -189,18 +189,24 @@ void rx_class_fold(struct rx_class *c)
 	*c = out;
 }
 
+void rx_class_add_others(struct rx_class *c, struct rx_ranges r)
+{
+	uint32_t next = 0;
+
+	for (size_t i = 0; i < r.count; i++) {
+		if (next < r.at[i].lo)
+			rx_class_add(c, next, r.at[i].lo - 1);
+		next = r.at[i].hi + 1;
+	}
+	if (next <= RX_CODE_MAX)
+		rx_class_add(c, next, RX_CODE_MAX);
+}
+
 void rx_class_negate(struct rx_class *c)
 {
 	struct rx_class out = {0};
-	uint32_t next = 0;
 
-	for (size_t i = 0; i < c->count; i++) {
-		if (next < c->at[i].lo)
-			rx_class_add(&out, next, c->at[i].lo - 1);
-		next = c->at[i].hi + 1;
-	}
-	if (next <= RX_CODE_MAX)
-		rx_class_add(&out, next, RX_CODE_MAX);
+	rx_class_add_others(&out, rx_class_ranges(c));
 	rx_class_free(c);
 	*c = out;
 }

@@ -1,5 +1,6 @@
 /* Escapes, and classes in brackets. */
-#include "common/conf/rx_private.h"
+#include "common/base/mem.h"
+#include "common/conf/rx_parse.h"
 
 static int hex_value(uint32_t c)
 {
@@ -97,17 +98,52 @@ int rx_parse_escape(struct rx_parser *p, uint32_t *code)
 	return ok ? 0 : rx_refuse(p, "invalid escape sequence", from, p->in.p);
 }
 
-/* Fold and negate what is named, then add it to c. Takes set over. */
-static void add_set(struct rx_parser *p, struct rx_class *c, struct rx_class *set, bool negate)
+static bool folds(const struct rx_parser *p)
 {
-	if ((p->tree.flags & RX_FOLD) != 0)
+	return (p->tree.flags & RX_FOLD) != 0;
+}
+
+static void finish_set(struct rx_class *set, bool fold)
+{
+	if (fold)
 		rx_class_fold(set);
 	else
 		rx_class_clean(set);
+}
+
+static void add_set(struct rx_class *c, const struct rx_class *set, bool negate)
+{
 	if (negate)
-		rx_class_negate(set);
-	rx_class_add_ranges(c, rx_class_ranges(set));
+		rx_class_add_others(c, rx_class_ranges(set));
+	else
+		rx_class_add_ranges(c, rx_class_ranges(set));
+}
+
+/* As a backslash or brackets name it, of few ranges. */
+static void add_small_set(struct rx_parser *p, struct rx_class *c, struct rx_class *set, bool negate)
+{
+	finish_set(set, folds(p));
+	add_set(c, set, negate);
 	rx_class_free(set);
+}
+
+/* The set of a property; NULL when there is none of that name. It has up to some hundreds of ranges. */
+static const struct rx_class *find_property(struct rx_parser *p, struct span name)
+{
+	struct rx_class set = {0};
+
+	for (size_t i = 0; i < p->property_count; i++)
+		if (p->properties[i].folded == folds(p) && span_eq(p->properties[i].name, name))
+			return &p->properties[i].set;
+	if (!rx_class_add_unicode(&set, name))
+		return NULL;
+	finish_set(&set, folds(p));
+	if (p->property_count == p->property_cap) {
+		p->property_cap = p->property_cap > 0 ? 2 * p->property_cap : 4;
+		p->properties = mem_grow(p->properties, p->property_cap, sizeof(p->properties[0]));
+	}
+	p->properties[p->property_count++] = (struct rx_property){name, folds(p), set};
+	return &p->properties[p->property_count - 1].set;
 }
 
 /* The name behind \p, in braces unless it is a single character; s moves behind it. */
@@ -137,7 +173,6 @@ static int parse_property(struct rx_parser *p, struct rx_class *c)
 {
 	const char *from = p->in.p;
 	bool negate = from[1] == 'P';
-	struct rx_class set = {0};
 	struct span name;
 
 	if (take_property(p, &p->in, &name) < 0)
@@ -146,9 +181,10 @@ static int parse_property(struct rx_parser *p, struct rx_class *c)
 		negate = !negate;
 		name = span_skip(name, 1);
 	}
-	if (!rx_class_add_unicode(&set, name))
+	const struct rx_class *set = find_property(p, name);
+	if (set == NULL)
 		return rx_refuse(p, "invalid character class range", from, p->in.p);
-	add_set(p, c, &set, negate);
+	add_set(c, set, negate);
 	return 1;
 }
 
@@ -163,7 +199,7 @@ int rx_parse_set_escape(struct rx_parser *p, struct rx_class *c)
 		return parse_property(p, c);
 	if (!rx_class_add_perl(&set, name))
 		return 0;
-	add_set(p, c, &set, letter != name);
+	add_small_set(p, c, &set, letter != name);
 	rx_skip(p, 2);
 	return 1;
 }
@@ -182,7 +218,7 @@ static int parse_posix(struct rx_parser *p, struct rx_class *c)
 	bool negate = name.len > 0 && name.p[0] == '^';
 	if (!rx_class_add_posix(&set, negate ? span_skip(name, 1) : name))
 		return rx_refuse(p, "invalid character class range", p->in.p, end + 2);
-	add_set(p, c, &set, negate);
+	add_small_set(p, c, &set, negate);
 	rx_skip(p, name.len + 4);
 	return 1;
 }
@@ -198,7 +234,7 @@ static int parse_class_char(struct rx_parser *p, struct span whole, uint32_t *c)
 static int parse_range(struct rx_parser *p, struct span whole, struct rx_class *c)
 {
 	const char *from = p->in.p;
-	uint32_t lo, hi;
+	uint32_t lo = 0, hi;
 
 	if (parse_class_char(p, whole, &lo) < 0)
 		return -1;
@@ -210,7 +246,7 @@ static int parse_range(struct rx_parser *p, struct span whole, struct rx_class *
 		if (hi < lo)
 			return rx_refuse(p, "invalid character class range", from, p->in.p);
 	}
-	if ((p->tree.flags & RX_FOLD) != 0)
+	if (folds(p))
 		rx_class_add_folded(c, lo, hi);
 	else
 		rx_class_add(c, lo, hi);

@@ -1,6 +1,6 @@
 /* Alternatives: what neighbours begin with in common is taken out in front of them, single characters become one class.
  * It changes no match. It is done because it decides how deep Go's tree is, hence what Go refuses as too deep. */
-#include "common/conf/rx_private.h"
+#include "common/conf/rx_tree.h"
 
 /* The literal that n begins with; NULL when it begins otherwise. */
 static struct rx_node *leading_text(struct rx_node *n)

@@ -2,7 +2,8 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
-#include "common/conf/rx_private.h"
+#include "common/conf/rx.h"
+#include "common/conf/rx_tree.h"
 
 struct rx_node *rx_node_new(struct rx_tree *t, enum rx_node_op op)
 {

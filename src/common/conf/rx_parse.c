@@ -4,6 +4,7 @@
 #include "common/base/mem.h"
 #include "common/base/out.h"
 #include "common/base/utf8.h"
+#include "common/conf/rx_parse.h"
 #include "common/conf/rx_private.h"
 
 #define COUNT_MAX 100000000 /* counts are not read further than this */
@@ -332,6 +333,14 @@ static struct rx_node *parse(struct rx_parser *p)
 	return p->tree.fault == NULL ? tree : NULL;
 }
 
+static void parser_fini(struct rx_parser *p)
+{
+	for (size_t i = 0; i < p->property_count; i++)
+		rx_class_free(&p->properties[i].set);
+	free(p->properties);
+	rx_tree_free(&p->tree);
+}
+
 struct rx *rx_new(struct span text, enum rx_compat compat, size_t *at, struct err *err)
 {
 	size_t ignored = 0;
@@ -348,6 +357,6 @@ struct rx *rx_new(struct span text, enum rx_compat compat, size_t *at, struct er
 			r = NULL;
 		}
 	}
-	rx_tree_free(&p.tree);
+	parser_fini(&p);
 	return r;
 }

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
-#include "common/conf/rx_private.h"
+#include "common/conf/rx_tree.h"
 
 static bool is_open(const struct rx_node *n)
 {

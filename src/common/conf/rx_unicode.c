@@ -1,6 +1,6 @@
 /* General categories, scripts and simple case folding of Unicode 15.0.0.
  * Made by tools/rx_unicode.py out of Debian's unicode-data; not to be edited. */
-#include "common/conf/rx_private.h"
+#include "common/conf/rx_class.h"
 
 /* clang-format off */
 static const struct rx_range ranges[] = {
