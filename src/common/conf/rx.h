@@ -14,7 +14,7 @@
 #define RX_RUNES_MAX ((size_t)(128 << 20) / 4) /* bounds of ranges in all classes together */
 
 /* Bytes of automaton a scan may keep between texts. It grows to that only if the texts make it. Beside it a scan holds
- * 24 bytes for each instruction of its set. */
+ * 20 bytes for each instruction of its set. */
 #define RX_SCAN_MAX ((size_t)4 << 20)
 
 struct rx;      /* one expression, parsed and compiled; read-only */

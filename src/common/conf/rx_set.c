@@ -127,35 +127,80 @@ uint32_t rx_partition_decode(const struct rx_partition *p, struct span text, siz
 	return rx_partition_find(p, c);
 }
 
-/* Of each class while one set splits them. */
-struct split {
-	uint32_t size;     /* intervals in it */
-	uint32_t inside;   /* of those, how many are in the set */
-	uint32_t moves_to; /* where those go */
+/* Splitting classes by one set after the other. */
+struct refiner {
+	struct rx_partition *part;
+	struct split {
+		uint32_t size;     /* intervals in the class */
+		uint32_t inside;   /* how many of them are in the set at hand */
+		uint32_t moves_to; /* the class that those become; 0: not known */
+	} * split;                 /* of each class */
+	uint32_t *touched;         /* classes with intervals in the set at hand */
 };
 
-/* Split each class of which only a part is in set. */
-static void refine(struct rx_partition *p, struct rx_ranges set, struct split *split)
+static size_t count_inside(const struct rx_partition *p, struct rx_ranges set)
 {
+	size_t n = 0;
+
+	for (size_t i = 0; i < set.count; i++)
+		n += find_interval(p, set.at[i].hi) - find_interval(p, set.at[i].lo) + 1;
+	return n;
+}
+
+/* The classes that set takes intervals from, and how many. */
+static size_t touch(struct refiner *r, struct rx_ranges set)
+{
+	const struct rx_partition *p = r->part;
+	size_t count = 0;
+
 	for (size_t i = 0; i < set.count; i++)
 		for (size_t k = find_interval(p, set.at[i].lo); k < p->count && p->lo[k] <= set.at[i].hi; k++)
-			split[p->class_of[k]].inside++;
+			if (r->split[p->class_of[k]].inside++ == 0)
+				r->touched[count++] = p->class_of[k];
+	return count;
+}
+
+static void move(struct refiner *r, struct rx_ranges set)
+{
+	struct rx_partition *p = r->part;
+
 	for (size_t i = 0; i < set.count; i++)
 		for (size_t k = find_interval(p, set.at[i].lo); k < p->count && p->lo[k] <= set.at[i].hi;
 			k++) {
-			struct split *from = &split[p->class_of[k]];
+			struct split *from = &r->split[p->class_of[k]];
 			if (from->inside == from->size)
 				continue;
 			if (from->moves_to == 0)
 				from->moves_to = p->classes++;
 			p->class_of[k] = from->moves_to;
-			split[from->moves_to].size++;
+			r->split[from->moves_to].size++;
 		}
-	for (uint32_t i = 0; i < p->classes; i++) {
-		if (split[i].moves_to != 0)
-			split[i].size -= split[i].inside;
-		split[i].inside = split[i].moves_to = 0;
+}
+
+static void split_by(struct refiner *r, struct rx_ranges set)
+{
+	size_t count = touch(r, set);
+
+	move(r, set);
+	for (size_t i = 0; i < count; i++) {
+		struct split *s = &r->split[r->touched[i]];
+		if (s->moves_to != 0)
+			s->size -= s->inside;
+		s->inside = s->moves_to = 0;
 	}
+}
+
+/* Split each class of which only a part is in set. The rest of all intervals splits them just so; the fewer are taken. */
+static void refine(struct refiner *r, struct rx_ranges set)
+{
+	struct rx_class others = {0};
+
+	if (count_inside(r->part, set) > r->part->count / 2) {
+		rx_class_add_others(&others, set);
+		set = rx_class_ranges(&others);
+	}
+	split_by(r, set);
+	rx_class_free(&others);
 }
 
 static void make_partition(struct rx_partition *p, const struct rx_sets *sets)
@@ -163,11 +208,14 @@ static void make_partition(struct rx_partition *p, const struct rx_sets *sets)
 	cut_intervals(p, sets);
 	p->class_of = mem_array(p->count, sizeof(p->class_of[0]));
 	p->classes = 1;
-	struct split *split = mem_array(p->count + 1, sizeof(*split));
-	split[0].size = (uint32_t)p->count;
+	struct refiner r = {.part = p};
+	r.split = mem_array(p->count + 1, sizeof(r.split[0]));
+	r.touched = mem_array(p->count, sizeof(r.touched[0]));
+	r.split[0].size = (uint32_t)p->count;
 	for (size_t i = 0; i < sets->count; i++)
-		refine(p, sets->at[i], split);
-	free(split);
+		refine(&r, sets->at[i]);
+	free(r.split);
+	free(r.touched);
 
 	p->sample = mem_array(p->classes, sizeof(p->sample[0]));
 	for (size_t i = p->count; i > 0; i--)
