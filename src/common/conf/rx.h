@@ -1,13 +1,15 @@
 /* Path expressions in RE2 syntax, as Go's regexp/syntax reads them with Perl flags: parsed, then matched in time linear
  * in the text, many at once. Searches are unanchored, as Go's MatchString; each byte that is not UTF-8 counts as
- * U+FFFD. Source: package regexp/syntax of Go 1.23; Unicode 15.0. */
+ * U+FFFD. Source: package regexp/syntax of Go 1.23, Unicode 15.0. One mistake of Go 1.23, mended in 1.26, is left out:
+ * (?i:a)b+|Ac+ does not match ac. */
 #ifndef CONF_RX_H
 #define CONF_RX_H
 
 #include "common/base/err.h"
 #include "common/base/span.h"
 
-/* Ceilings, the same as Go's. What passes them is refused with Go's reason. */
+/* Ceilings, the same as Go's. What passes them is refused with Go's reason. Go looks at the size only if counts make it
+ * large, we always do: a text of more than three million characters is refused too. */
 #define RX_REPEAT_MAX 1000                     /* a count, and the product of nested ones */
 #define RX_HEIGHT_MAX 1000                     /* levels of the expression's tree */
 #define RX_SIZE_MAX ((128L << 20) / 40)        /* instructions of the compiled form */
