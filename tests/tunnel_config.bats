@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154,SC2030,SC2031 # what lib.bash sets, and run, in a test that is a subshell
 # The configuration file of `tunnel run`: where it is found, what wins over it, what is refused, what it does.
 
 load lib
@@ -31,7 +32,6 @@ refused() {
   shift 2
   run "-$status" --separate-stderr timeout 20 "$tunnel" --config config.yml "$@" run
   [ -z "$output" ]
-  # shellcheck disable=SC2154 # set by run
   [ "${#stderr_lines[@]}" = 1 ]
   # shellcheck disable=SC2053 # it is a pattern
   [[ $stderr == "tunnel run: "*$pattern* ]] || fail_with "$stderr"

@@ -13,6 +13,8 @@ static void check_error(const struct ingress_error *error, struct span text)
 	for (size_t i = 0; i < text.len; i++)
 		lines += text.p[i] == '\n' || text.p[i] == '\r' || (unsigned char)text.p[i] >= 0x80;
 	MUST(error->err.text[0] != '\0');
+	for (const char *c = error->err.text; *c != '\0'; c++)
+		MUST((unsigned char)*c >= ' ' && *c != 0x7f);
 	MUST(error->at.line <= lines + 1);
 	MUST((error->at.line == 0) == (error->at.column == 0));
 }

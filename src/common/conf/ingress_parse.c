@@ -346,6 +346,14 @@ static enum ingress_fault refuse_yaml(struct reading *r, const struct yaml_error
 	return fault(r, kind, why->at, why->err.text);
 }
 
+/* Messages quote the file: keep them one line, and harmless to a terminal. */
+static void clean(struct err *err)
+{
+	for (char *c = err->text; *c != '\0'; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+}
+
 enum ingress_fault ingress_parse(struct span yaml, struct ingress_file *out, struct ingress_error *error)
 {
 	struct reading r = {.file = out, .error = error};
@@ -361,6 +369,7 @@ enum ingress_fault ingress_parse(struct span yaml, struct ingress_file *out, str
 		result = make_ingress(&r);
 	if (result != INGRESS_OK && result != INGRESS_NO_RULES && result != INGRESS_NO_CONFIG_FILE)
 		ingress_file_free(out);
+	clean(&error->err);
 	reading_free(&r);
 	yaml_tree_free(tree);
 	return result;

@@ -201,13 +201,16 @@ static int fail_parser(struct builder *b)
 
 /* --- Nodes --- */
 
-static int add_node(struct builder *b, enum yaml_kind kind, const yaml_event_t *e, struct yaml_node **out)
+/* NULL when there are too many. */
+static struct yaml_node *add_node(struct builder *b, enum yaml_kind kind, const yaml_event_t *e)
 {
 	struct yaml_tree *y = b->y;
 	struct yaml_mark start = mark_of(b, &e->start_mark);
 
-	if (y->count >= YAML_NODES_MAX)
-		return fail(b, YAML_LIMIT, start, "too many values");
+	if (y->count >= YAML_NODES_MAX) {
+		fail(b, YAML_LIMIT, start, "too many values");
+		return NULL;
+	}
 	struct yaml_node *n = yaml_alloc(y, sizeof(*n));
 	n->kind = kind;
 	n->index = y->count++;
@@ -224,8 +227,7 @@ static int add_node(struct builder *b, enum yaml_kind kind, const yaml_event_t *
 		f->last = n;
 		f->node->count++;
 	}
-	*out = n;
-	return 0;
+	return n;
 }
 
 static void add_anchor(struct builder *b, const yaml_char_t *name, struct yaml_node *n)
@@ -271,9 +273,9 @@ static int check_escapes(struct builder *b, const struct yaml_node *n)
 
 static int add_scalar(struct builder *b, const yaml_event_t *e)
 {
-	struct yaml_node *n;
+	struct yaml_node *n = add_node(b, YAML_SCALAR, e);
 
-	if (add_node(b, YAML_SCALAR, e, &n) < 0)
+	if (n == NULL)
 		return -1;
 	n->plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 	n->text = yaml_copy(b->y, e->data.scalar.value, e->data.scalar.length);
@@ -286,9 +288,9 @@ static int add_scalar(struct builder *b, const yaml_event_t *e)
 static int add_alias(struct builder *b, const yaml_event_t *e)
 {
 	const char *name = (const char *)e->data.alias.anchor;
-	struct yaml_node *n;
+	struct yaml_node *n = add_node(b, YAML_ALIAS, e);
 
-	if (add_node(b, YAML_ALIAS, e, &n) < 0)
+	if (n == NULL)
 		return -1;
 	n->text = yaml_copy(b->y, name, strlen(name));
 	n->target = map_get(&b->anchors, n->text);
@@ -301,10 +303,10 @@ static int add_alias(struct builder *b, const yaml_event_t *e)
 
 static int begin(struct builder *b, enum yaml_kind kind, const yaml_event_t *e)
 {
-	struct yaml_node *n;
+	struct yaml_node *n = add_node(b, kind, e);
 	bool map = kind == YAML_MAPPING;
 
-	if (add_node(b, kind, e, &n) < 0)
+	if (n == NULL)
 		return -1;
 	n->tag = map ? YAML_TAG_MAP : YAML_TAG_SEQ;
 	set_tag(n, map ? e->data.mapping_start.tag : e->data.sequence_start.tag);

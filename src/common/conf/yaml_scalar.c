@@ -106,7 +106,9 @@ static bool take_integer(struct span s, struct yaml_value *out)
 	if (sign)
 		s = span_skip(s, 1);
 	if (s.len > 0 && s.p[0] == '0') {
-		char c = s.len >= 3 ? span_lower(s.p[1]) : '\0';
+		char c = '\0';
+		if (s.len >= 3)
+			c = span_lower(s.p[1]);
 		base = c == 'b' ? 2 : c == 'x' ? 16 : 8;
 		least = 0;
 		s = span_skip(s, c == 'b' || c == 'o' || c == 'x' ? 2 : 1);
@@ -272,11 +274,11 @@ static bool is_timestamp(struct span s)
 /* What the text looks like; try_date: whether it may be a date. */
 static void take_text(struct span text, bool try_date, struct yaml_value *out)
 {
-	char c = text.len > 0 ? text.p[0] : '\0';
-
 	*out = (struct yaml_value){.tag = YAML_TAG_STR};
+	/* The empty text is a word for null. */
 	if (take_word(text, out))
 		return;
+	char c = text.p[0];
 	if (!is_digit(c) && c != '+' && c != '-' && c != '.')
 		return;
 	if (try_date && is_timestamp(text))
