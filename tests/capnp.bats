@@ -34,7 +34,7 @@ written_by_capnp() {
       *-register-*) content=RegisterParams ;;
       *-configuration*) content=ConfigureParams ;;
     esac
-    xxd -r -p "$file" >"$BATS_TEST_TMPDIR/vector"
+    perl -0777 -ne 'print pack "H*", s/\s//gr' "$file" >"$BATS_TEST_TMPDIR/vector"
     run -0 read_by_capnp "$content" <"$BATS_TEST_TMPDIR/vector"
     [ -n "$output" ]
     [ "$content" != AnyPointer ] || continue # a capability cannot be written down
