@@ -180,15 +180,20 @@ static void answer_without_end(struct seen *at, const struct exchange_head *head
 	seen_push(at);
 }
 
+static size_t received(const struct seen *at)
+{
+	return at->received;
+}
+
 /* All that the connector may send before it hears from the edge again: a round trip's worth. */
 static size_t round_trip(struct pair *p, struct seen *at)
 {
-	size_t before = at->received;
+	size_t before = received(at);
 
 	while (pair_carry(p, true, (size_t)64 << 20) > 0)
 		;
 	pair_carry(p, false, (size_t)64 << 20);
-	return at->received - before;
+	return received(at) - before;
 }
 
 /* The window follows what arrives in a round trip, up to its ceiling. */
@@ -229,9 +234,10 @@ static void windows_stay_where_the_wire_is_short(void)
 	CHECK(at->received > (size_t)32 << 20);
 	/* Stop reading: what still comes is the window. */
 	at->hold = true;
-	size_t before = at->received;
+	size_t before = received(at);
 	pair_run(p);
-	CHECK_FOR(at->received - before <= (size_t)H2_WINDOW_FIRST, "%zu", at->received - before);
+	size_t late = received(at) - before;
+	CHECK_FOR(late <= (size_t)H2_WINDOW_FIRST, "%zu", late);
 	exchange_reset(at->x, EXCHANGE_CANCEL);
 	pair_run(p);
 	seen_free(at);
