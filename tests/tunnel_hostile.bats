@@ -23,7 +23,7 @@ start_both() {
 
 # secret_of NAME: of a credentials file, in hexadecimal.
 secret_of() {
-  jq -r .TunnelSecret "$(file_of "$1.json")" | base64 -d | xxd -p -c 64
+  jq -r .TunnelSecret "$(file_of "$1.json")" | base64 -d | od -An -v -tx1 | tr -d ' \n'
 }
 
 # peer NAME OPTION...: a connector of tests/peers for the guilty tunnel.

@@ -153,7 +153,7 @@ static void a_head_too_long_to_send_costs_its_own_stream(void)
 	struct pair *p = pair_new(0);
 
 	p->on_request = answer_with_long_field;
-	struct seen *a = request_with_field(p, 2 * H2_SEND_HEAD_MAX), *b = pair_get(p, "/9000000");
+	struct seen *a = request_with_field(p, H2_SEND_HEAD_MAX / 2 * 3), *b = pair_get(p, "/9000000");
 	struct seen *c = pair_get(p, "/10");
 	pair_run(p);
 	CHECK(a->closes == 1 && a->fate == EXCHANGE_FAILED);
@@ -180,15 +180,20 @@ static void answer_without_end(struct seen *at, const struct exchange_head *head
 	seen_push(at);
 }
 
+static size_t received(const struct seen *at)
+{
+	return at->received;
+}
+
 /* All that the connector may send before it hears from the edge again: a round trip's worth. */
 static size_t round_trip(struct pair *p, struct seen *at)
 {
-	size_t before = at->received;
+	size_t before = received(at);
 
 	while (pair_carry(p, true, (size_t)64 << 20) > 0)
 		;
 	pair_carry(p, false, (size_t)64 << 20);
-	return at->received - before;
+	return received(at) - before;
 }
 
 /* The window follows what arrives in a round trip, up to its ceiling. */
@@ -229,9 +234,10 @@ static void windows_stay_where_the_wire_is_short(void)
 	CHECK(at->received > (size_t)32 << 20);
 	/* Stop reading: what still comes is the window. */
 	at->hold = true;
-	size_t before = at->received;
+	size_t before = received(at);
 	pair_run(p);
-	CHECK_FOR(at->received - before <= (size_t)H2_WINDOW_FIRST, "%zu", at->received - before);
+	size_t late = received(at) - before;
+	CHECK_FOR(late <= (size_t)H2_WINDOW_FIRST, "%zu", late);
 	exchange_reset(at->x, EXCHANGE_CANCEL);
 	pair_run(p);
 	seen_free(at);
@@ -408,6 +414,35 @@ static void the_peers_limit_of_streams_is_kept(void)
 	pair_free(p);
 }
 
+/* A peer that takes nothing: heads are not collected for it for ever, those of cancelled requests included. */
+static void heads_that_are_not_taken_are_bounded(void)
+{
+	struct pair *p = pair_new(0);
+	struct seen *at[2000];
+	size_t opened = 0;
+
+	pair_run(p);
+	while (opened < 2000 && h2_can_open(p->edge)) {
+		at[opened] = request_with_field(p, 16000);
+		if (opened % 2 == 1) {
+			exchange_reset(at[opened]->x, EXCHANGE_CANCEL);
+			at[opened]->x = NULL;
+		}
+		opened++;
+	}
+	CHECK_FOR(opened > 400 && opened < 600, "%zu", opened);
+	/* Once it takes them, others follow. */
+	pair_run(p);
+	CHECK(h2_can_open(p->edge) && p->request_count == (opened + 1) / 2);
+	for (size_t i = 0; i < opened; i++) {
+		exchange_reset(at[i]->x, EXCHANGE_CANCEL);
+		seen_free(at[i]);
+	}
+	pair_run(p);
+	CHECK(h2_active(p->edge) == 0);
+	pair_free(p);
+}
+
 /* A limit of 2^32-1 streams, as cloudflared states it. */
 static void cloudflareds_settings_are_understood(void)
 {
@@ -547,5 +582,6 @@ TEST_MAIN(TEST(a_long_response_head_costs_its_own_stream), TEST(a_head_of_many_f
 	TEST(windows_stay_where_the_wire_is_short), TEST(an_answer_to_no_probe_is_ignored),
 	TEST(what_is_held_is_bounded), TEST(window_of_those_who_leave_is_given_back),
 	TEST(five_thousand_cancelled_requests_do_not_cut_the_link), TEST(the_peers_limit_of_streams_is_kept),
-	TEST(cloudflareds_settings_are_understood), TEST(a_fault_of_the_peer_ends_the_session),
-	TEST(a_malformed_answer_costs_its_own_stream), TEST(a_flood_of_pings_is_bounded))
+	TEST(heads_that_are_not_taken_are_bounded), TEST(cloudflareds_settings_are_understood),
+	TEST(a_fault_of_the_peer_ends_the_session), TEST(a_malformed_answer_costs_its_own_stream),
+	TEST(a_flood_of_pings_is_bounded))

@@ -189,7 +189,7 @@ static void every_answer_to_a_registration_is_read(void)
 static void the_configuration_is_read(void)
 {
 	struct decoded d;
-	struct span json;
+	struct span json = SPAN("");
 
 	CHECK(decode(&d, "21-call-update-local-configuration"));
 	CHECK(rpc_decode_configuration(&d.m.params, &json) && json.len == 218);
@@ -263,7 +263,7 @@ static void what_is_encoded_decodes_the_same(void)
 	struct capnp_message message;
 	struct rpc_message m;
 	struct rpc_registered r;
-	struct span json;
+	struct span json = SPAN("");
 
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
 		struct buf out = {0};

@@ -21,6 +21,7 @@ struct exchange {
 	int32_t id;
 	struct buf out; /* body bytes not framed yet */
 	size_t held;    /* received bytes not given back yet */
+	size_t unsent;  /* bytes of its request head, until that is framed */
 	struct fields trailers;
 	struct buf trailer_bytes;
 	bool head_seen;  /* the final head has arrived */
@@ -43,6 +44,7 @@ struct h2_session {
 	void *arg;
 	struct list exchanges, roomy;
 	size_t active;
+	size_t unsent; /* of all exchanges */
 	bool freeing;
 	bool woken;      /* the owner was told that there is something to send */
 	struct buf *out; /* while h2_pull runs: where to, and up to how many bytes */
@@ -173,6 +175,7 @@ static void exchange_free(struct exchange *x)
 	list_remove(&x->node);
 	list_remove(&x->room_node);
 	s->active--;
+	s->unsent -= x->unsent;
 	exchange_let_go(x, x->held);
 	buf_free(&x->out);
 	header_free(&x->trailers);
@@ -403,6 +406,16 @@ void exchange_respond(struct exchange *x, int status, const struct fields *field
 	h2_wake(x->session);
 }
 
+/* What the library keeps of a head until it is sent. */
+static size_t nv_size(const nghttp2_nv *nv, size_t count)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < count; i++)
+		size += sizeof(*nv) + nv[i].namelen + nv[i].valuelen;
+	return size;
+}
+
 struct exchange *h2_open(struct h2_session *s, const struct exchange_head *head, bool end,
 	const struct exchange_events *events, void *arg)
 {
@@ -413,12 +426,15 @@ struct exchange *h2_open(struct h2_session *s, const struct exchange_head *head,
 		return NULL;
 	struct exchange *x = exchange_new(s, 0);
 	nghttp2_data_provider provider = {.source.ptr = x, .read_callback = exchange_on_read};
+	size_t count = nv_fill(nv, head, text);
 	x->finishing = end;
-	x->id = nghttp2_submit_request(s->ng, NULL, nv, nv_fill(nv, head, text), end ? NULL : &provider, x);
+	x->id = nghttp2_submit_request(s->ng, NULL, nv, count, end ? NULL : &provider, x);
 	if (x->id < 0) {
 		exchange_free(x);
 		return NULL;
 	}
+	x->unsent = nv_size(nv, count);
+	s->unsent += x->unsent;
 	exchange_listen(x, events, arg);
 	h2_wake(s);
 	return x;
@@ -426,7 +442,7 @@ struct exchange *h2_open(struct h2_session *s, const struct exchange_head *head,
 
 bool h2_can_open(const struct h2_session *s)
 {
-	return !s->freeing && nghttp2_session_check_request_allowed(s->ng) &&
+	return !s->freeing && s->unsent < H2_UNSENT_MAX && nghttp2_session_check_request_allowed(s->ng) &&
 	       s->active <
 		       nghttp2_session_get_remote_settings(s->ng, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 }
@@ -620,16 +636,23 @@ static int h2_on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, vo
 	return 0;
 }
 
-/* Our direction has ended while the peer still sends what nobody reads: RST_STREAM(NO_ERROR) (RFC 9113, 8.1). */
 static int h2_on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
 {
 	struct h2_session *s = arg;
+	bool is_head = frame->hd.type == NGHTTP2_HEADERS;
 
-	if (s->role != H2_CONNECTOR || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM) ||
-		(frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS))
+	if (!is_head && frame->hd.type != NGHTTP2_DATA)
 		return 0;
 	struct exchange *x = h2_exchange(s, frame->hd.stream_id);
-	if (x != NULL && x->events == NULL && !x->peer_ended)
+	if (x == NULL)
+		return 0;
+	if (is_head) {
+		s->unsent -= x->unsent;
+		x->unsent = 0;
+	}
+	/* Our direction has ended while the peer still sends what nobody reads (RFC 9113, 8.1). */
+	if (s->role == H2_CONNECTOR && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) && x->events == NULL &&
+		!x->peer_ended)
 		nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, x->id, NGHTTP2_NO_ERROR);
 	return 0;
 }

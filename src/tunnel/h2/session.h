@@ -19,7 +19,9 @@ enum h2_role {
 #define H2_STREAMS_MAX 8192                  /* our SETTINGS_MAX_CONCURRENT_STREAMS */
 #define H2_HEAD_MAX ((size_t)256 * 1024) /* names and values of one head; larger ones cost their own stream */
 #define H2_SEND_HEAD_MAX ((size_t)4 << 20) /* one header block that we send */
-#define H2_LAST_ID ((int32_t)0x7fff0000)   /* no new streams past this: the connection is to be replaced */
+#define H2_UNSENT_MAX \
+	((size_t)8 << 20) /* request heads that the peer's socket does not take; no new ones past it */
+#define H2_LAST_ID ((int32_t)0x7fff0000) /* no new streams past this: the connection is to be replaced */
 
 struct h2_session; /* opaque; freeing it ends every exchange */
 
@@ -53,7 +55,7 @@ void h2_goaway(struct h2_session *s);
 /* Edge: open a stream. NULL when there is no room for it (h2_can_open). end: no body follows. Fields are copied. */
 struct exchange *h2_open(struct h2_session *s, const struct exchange_head *head, bool end,
 	const struct exchange_events *events, void *arg);
-/* May another stream be opened now? Counts the peer's limit and the ids left. */
+/* May another stream be opened now? Counts the peer's limit, the ids left, and the heads not sent yet. */
 bool h2_can_open(const struct h2_session *s);
 /* Are stream ids running out, so that the connection should be replaced? */
 bool h2_is_worn(const struct h2_session *s);
