@@ -172,7 +172,7 @@ check-binaries: all $(ARCHIVES)
 check-cppcheck:
 	$(Q)mkdir -p $(BUILD)/cppcheck && cppcheck --quiet --error-exitcode=1 --enable=warning,style,performance,portability \
 		--inline-suppr --suppressions-list=.cppcheck --cppcheck-build-dir=$(BUILD)/cppcheck -j$(shell nproc) \
-		--std=c11 -D_GNU_SOURCE -Isrc $(SOURCES)
+		--std=c11 -D_GNU_SOURCE -Isrc src
 
 check-tidy: $(SOURCES:%.c=$(BUILD)/tidy/%)
 

@@ -424,5 +424,4 @@ static void random_responses_are_cleaned(void)
 
 TEST_MAIN(TEST(invariants_hold_for_random_requests), TEST(a_websocket_loses_what_the_connector_sets_itself),
 	TEST(as_many_fields_pass_as_are_let_in), TEST(hosts_are_read_without_port_and_case),
-	TEST(response_lengths_are_judged),
-	TEST(random_responses_are_cleaned))
+	TEST(response_lengths_are_judged), TEST(random_responses_are_cleaned))
