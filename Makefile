@@ -27,7 +27,6 @@ ifeq ($(MAKELEVEL),0)# as many jobs as processors, unless -j says otherwise
 MAKEFLAGS += -j$(shell nproc)
 endif
 
-empty    :=
 comma    := ,
 cet      := $(patsubst x86_64,-fcf-protection=full,$(filter x86_64,$(shell uname -m)))
 WARN     := -Wall -Wextra -Wshadow -Wvla -Wswitch-enum -Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith \
