@@ -27,7 +27,6 @@ ifeq ($(MAKELEVEL),0)# as many jobs as processors, unless -j says otherwise
 MAKEFLAGS += -j$(shell nproc)
 endif
 
-empty    :=
 comma    := ,
 cet      := $(patsubst x86_64,-fcf-protection=full,$(filter x86_64,$(shell uname -m)))
 WARN     := -Wall -Wextra -Wshadow -Wvla -Wswitch-enum -Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith \
@@ -172,7 +171,7 @@ check-binaries: all $(ARCHIVES)
 check-cppcheck:
 	$(Q)mkdir -p $(BUILD)/cppcheck && cppcheck --quiet --error-exitcode=1 --enable=warning,style,performance,portability \
 		--inline-suppr --suppressions-list=.cppcheck --cppcheck-build-dir=$(BUILD)/cppcheck -j$(shell nproc) \
-		--std=c11 -D_GNU_SOURCE -Isrc $(SOURCES)
+		--std=c11 -D_GNU_SOURCE -Isrc src
 
 check-tidy: $(SOURCES:%.c=$(BUILD)/tidy/%)
 
