@@ -62,6 +62,7 @@ certificate() {
   refuses 2 'tunnel: no command "create"; see tunnel --help' "$tunnel" create web
   refuses 2 'tunnel: no command "a-very-long-name-of-something"; see' "$tunnel" a-very-long-name-of-something
   refuses 2 'tunnel: unknown option --bogus; see tunnel --help' "$tunnel" --bogus run
+  refuses 2 'tunnel edge: unknown option --lisen-http; did you mean --listen-http?' "$tunnel" edge --lisen-http=x
 }
 
 @test "cli: options stand on both sides of the command" {

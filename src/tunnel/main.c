@@ -4,14 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/mem.h"
 #include "common/base/out.h"
 #include "common/base/secret.h"
 #include "common/base/version.h"
 #include "tunnel/cmd/cmd.h"
 #include "tunnel/cmd/run_conf.h"
 
-#define NEAR 3 /* edits between a mistyped command and what was meant */
+#define NEAR 2 /* edits at most between a mistyped command and what was meant */
 
 struct role {
 	const char *name;
@@ -43,36 +42,14 @@ static const struct role *role_find(const char *name)
 
 /* --- A name that is none --- */
 
-/* Edits that make one text the other: letters put in, taken out or changed (Levenshtein). */
-static size_t distance(struct span a, struct span b)
-{
-	size_t row[16];
-
-	if (b.len >= sizeof(row) / sizeof(row[0]))
-		return SIZE_MAX;
-	for (size_t j = 0; j <= b.len; j++)
-		row[j] = j;
-	for (size_t i = 0; i < a.len; i++) {
-		size_t diagonal = row[0];
-		row[0] = i + 1;
-		for (size_t j = 0; j < b.len; j++) {
-			size_t change = diagonal + (a.p[i] != b.p[j]);
-			size_t step = (row[j] < row[j + 1] ? row[j] : row[j + 1]) + 1;
-			diagonal = row[j + 1];
-			row[j + 1] = change < step ? change : step;
-		}
-	}
-	return row[b.len];
-}
-
 static int unknown_command(const char *name)
 {
 	const struct role *nearest = NULL;
-	size_t least = NEAR;
+	size_t least = NEAR + 1;
 	struct err err;
 
 	for (size_t i = 0; i < ROLES; i++) {
-		size_t d = distance(span_str(name), span_str(roles[i].name));
+		size_t d = span_distance(span_str(name), span_str(roles[i].name));
 		if (d < least) {
 			least = d;
 			nearest = &roles[i];

@@ -45,6 +45,23 @@ static void numbers_have_no_sign_and_no_overflow(void)
 	}
 }
 
+static void distance_counts_edits(void)
+{
+	static const struct {
+		const char *a, *b;
+		size_t edits;
+	} rows[] = {{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"run", "run", 0}, {"rum", "run", 1},
+		{"redy", "ready", 1}, {"readyy", "ready", 1}, {"kitten", "sitting", 3}, {"ab", "ba", 2}};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct span a = span_str(rows[i].a), b = span_str(rows[i].b);
+		CHECK_FOR(span_distance(a, b) == rows[i].edits && span_distance(b, a) == rows[i].edits,
+			"%s %s", rows[i].a, rows[i].b);
+	}
+	CHECK(span_distance(SPAN("x"), SPAN("1234567890123456789012345678901234567890123456789")) ==
+		SIZE_MAX);
+}
+
 static void buffers_keep_their_ceiling(void)
 {
 	struct buf b = {.max = 10};
@@ -276,8 +293,8 @@ static void the_environment_comes_behind_the_command_line(void)
 }
 
 TEST_MAIN(TEST(spans_are_cut_trimmed_and_compared), TEST(numbers_have_no_sign_and_no_overflow),
-	TEST(buffers_keep_their_ceiling), TEST(base64_goes_both_ways_and_is_strict),
-	TEST(durations_are_those_of_go), TEST(durations_are_printed_as_go_does), TEST(maps_find_what_was_put),
-	TEST(utf8_is_strict), TEST(escaping_leaves_no_control_byte),
-	TEST(options_are_parsed_wherever_they_stand), TEST(bad_options_are_refused),
-	TEST(the_environment_comes_behind_the_command_line))
+	TEST(distance_counts_edits), TEST(buffers_keep_their_ceiling),
+	TEST(base64_goes_both_ways_and_is_strict), TEST(durations_are_those_of_go),
+	TEST(durations_are_printed_as_go_does), TEST(maps_find_what_was_put), TEST(utf8_is_strict),
+	TEST(escaping_leaves_no_control_byte), TEST(options_are_parsed_wherever_they_stand),
+	TEST(bad_options_are_refused), TEST(the_environment_comes_behind_the_command_line))

@@ -157,6 +157,32 @@ static enum opt_result opt_take(struct walk *w, const struct opt *row, const cha
 	return opt_set(row, w->conf, text, origin, w->err);
 }
 
+/* What was probably meant by a name that is none: two edits away at most; NULL when nothing is. */
+static const struct opt *opt_nearest(const struct opt *options, const char *name)
+{
+	const struct opt *nearest = NULL;
+	size_t least = 3;
+
+	for (const struct opt *row = options; row->name != NULL; row++) {
+		size_t d = span_distance(span_str(name), span_str(row->name));
+		if (d < least && row->help != NULL && row->kind != OPT_KIND_REFUSE) {
+			least = d;
+			nearest = row;
+		}
+	}
+	return nearest;
+}
+
+static void opt_unknown(const struct walk *w, const char *name)
+{
+	const struct opt *near = opt_nearest(w->program->options, name);
+
+	if (near != NULL)
+		err_set(w->err, "unknown option --%s; did you mean --%s?", name, near->name);
+	else
+		err_set(w->err, "unknown option --%s; see %s --help", name, w->program->name);
+}
+
 static enum opt_result opt_long(struct walk *w, const char *arg)
 {
 	const char *equals = strchr(arg, '=');
@@ -172,7 +198,7 @@ static enum opt_result opt_long(struct walk *w, const char *arg)
 		printf("%s %s\n", w->program->name, VERSION);
 		result = OPT_DONE;
 	} else if (row == NULL) {
-		err_set(w->err, "unknown option %s; see %s --help", origin, w->program->name);
+		opt_unknown(w, name);
 	} else {
 		result = opt_take(w, row, equals != NULL ? equals + 1 : NULL, origin);
 	}

@@ -56,6 +56,27 @@ bool span_next_item(struct span *list, struct span *item)
 	return false;
 }
 
+size_t span_distance(struct span a, struct span b)
+{
+	size_t row[SPAN_DISTANCE_MAX + 1]; /* from the part of a looked at so far to each beginning of b */
+
+	if (b.len > SPAN_DISTANCE_MAX)
+		return SIZE_MAX;
+	for (size_t j = 0; j <= b.len; j++)
+		row[j] = j;
+	for (size_t i = 0; i < a.len; i++) {
+		size_t diagonal = row[0];
+		row[0] = i + 1;
+		for (size_t j = 0; j < b.len; j++) {
+			size_t change = diagonal + (a.p[i] != b.p[j]);
+			size_t step = (row[j] < row[j + 1] ? row[j] : row[j + 1]) + 1;
+			diagonal = row[j + 1];
+			row[j + 1] = change < step ? change : step;
+		}
+	}
+	return row[b.len];
+}
+
 bool span_to_u64(struct span s, uint64_t max, uint64_t *out)
 {
 	uint64_t n = 0;

@@ -81,6 +81,11 @@ struct span span_cut(struct span s, char sep, struct span *rest);
  * Takes it off *list; false at the end. Quoted strings are not looked into. */
 bool span_next_item(struct span *list, struct span *item);
 
+/* Edits that make one text the other: bytes put in, taken out or changed (Levenshtein). For suggestions: SIZE_MAX when b
+ * is longer than SPAN_DISTANCE_MAX. */
+#define SPAN_DISTANCE_MAX 48
+size_t span_distance(struct span a, struct span b);
+
 /* Decimal digits only, the whole span, no sign, not empty, at most max. False when it is anything else. */
 bool span_to_u64(struct span s, uint64_t max, uint64_t *out);
 
