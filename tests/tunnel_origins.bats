@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # what lib.bash sets
 # What stands behind the connector: the kinds of service and the settings of a rule, from a configuration file.
 
 load lib
