@@ -197,3 +197,37 @@ more_requests_than() {
   [ "$(<"$BATS_TEST_TMPDIR/post.out")" = 502 ]
   [ "$(value 'select(.event == "closed").code' socket)" = 1006 ]
 }
+
+@test "lifecycle: a second signal ends the edge at once, and its grace period does so later" {
+  start_tunnel
+  a_slow_answer
+  signal edge TERM
+  wait_for edge.err draining
+  is_running edge
+  signal edge INT
+  ended edge 3
+  [ "$exit_status" = 0 ]
+  same_ports
+  start_edge --credentials web.json --route '*=web' --grace-period 1s
+  wait_for edge.err '(^|[^n])registered ' 1
+  a_slow_answer
+  signal edge TERM
+  ended edge 5
+  [ "$exit_status" = 0 ]
+  grep -q 'grace period over' "$BATS_TEST_TMPDIR/edge.err"
+}
+
+# bats test_tags=interop
+@test "lifecycle: an origin that restarts loses no later request" {
+  start_tunnel
+  for _ in 1 2 3 4 5; do
+    fetch /echo -o /dev/null
+  done
+  stop origin
+  start origin "$peers/origin.py" --port "$origin_port"
+  wait_for origin.out '^ready '
+  for _ in 1 2 3 4 5; do
+    [ "$(fetch /upload -d hello | jq .length)" = 5 ]
+    [ "$(fetch '/bytes?n=10' -o /dev/null -w '%{http_code}')" = 200 ]
+  done
+}

@@ -24,6 +24,15 @@ UPLOAD = b"".join(pieces(30000))
 UPLOAD_SUM = {"sha256": hashlib.sha256(UPLOAD).hexdigest(), "length": len(UPLOAD)}
 
 
+UPGRADE = [
+    "GET /ws HTTP/1.1",
+    "upgrade: websocket",
+    "connection: upgrade",
+    "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==",
+    "sec-websocket-version: 13",
+]
+
+
 class Visitor:
     """A kept connection, made when it is needed."""
 
@@ -92,10 +101,7 @@ async def upload_chunked(v):
 
 async def websocket(v):
     v.drop()
-    key = "dGhlIHNhbXBsZSBub25jZQ=="
-    answer = await v.ask(
-        ["GET /ws HTTP/1.1", "upgrade: websocket", "connection: upgrade", f"sec-websocket-key: {key}", "sec-websocket-version: 13"]
-    )
+    answer = await v.ask(UPGRADE)
     check("status", 101, answer.status)
 
     async def read():

@@ -256,7 +256,18 @@ async def load(o):
     return {"statuses": statuses, "failures": failures}
 
 
-MODES = {"many": many, "steps": steps, "pieces": pieces, "stall": stall, "fill": fill, "half": half, "dribble": dribble, "idle": idle, "abandon": abandon, "load": load}
+MODES = {
+    "many": many,
+    "steps": steps,
+    "pieces": pieces,
+    "stall": stall,
+    "fill": fill,
+    "half": half,
+    "dribble": dribble,
+    "idle": idle,
+    "abandon": abandon,
+    "load": load,
+}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

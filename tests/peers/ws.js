@@ -10,7 +10,14 @@ const fs = require('fs');
 const http = require('http');
 const WebSocket = require('/usr/share/nodejs/ws');
 
-const MESSAGES = ['hello', 'grüße, 世界', Buffer.alloc(126, 1), Buffer.alloc(65536, 2), Buffer.alloc(1 << 20, 'abc'), 't'.repeat(1 << 20)];
+const MESSAGES = [
+  'hello',
+  'grüße, 世界',
+  Buffer.alloc(126, 1),
+  Buffer.alloc(65536, 2),
+  Buffer.alloc(1 << 20, 'abc'),
+  't'.repeat(1 << 20),
+];
 
 function serve() {
   const server = http.createServer((request, response) => {
