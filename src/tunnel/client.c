@@ -138,6 +138,7 @@ static int client_open(struct client *c, struct err *err)
 	c->tls = tls_client_context(&settings, err);
 	if (c->tls == NULL)
 		return err_wrap(err, "--cacert");
+	tls_expect_bulk(c->tls);
 	c->pool_conf = (struct pool_conf){.cred = conf->cred,
 		.edges = conf->edges,
 		.connections = conf->connections,

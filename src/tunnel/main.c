@@ -124,5 +124,6 @@ int main(int argc, char **argv)
 {
 	signal(SIGPIPE, SIG_IGN);
 	secret_guard_json();
+	mem_expect_traffic();
 	return tunnel(argc - 1, argv + 1);
 }

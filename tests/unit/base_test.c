@@ -62,6 +62,25 @@ static void distance_counts_edits(void)
 		SIZE_MAX);
 }
 
+static void buffers_borrow_and_keep_the_rest(void)
+{
+	char lent[] = "0123456789";
+	struct buf b = {.max = 10};
+
+	CHECK(buf_lend(&b, lent, 10) == 0 && buf_span(&b).p == lent);
+	buf_consume(&b, 7);
+	CHECK(buf_settle(&b, lent) == 0);
+	memset(lent, 'x', sizeof(lent));
+	CHECK(span_eq(buf_span(&b), SPAN("789")));
+	/* Behind what is held already they are copied. */
+	CHECK(buf_lend(&b, lent, 8) == -1 && buf_lend(&b, lent, 2) == 0 && buf_settle(&b, lent) == 0);
+	CHECK(span_eq(buf_span(&b), SPAN("789xx")));
+	buf_consume(&b, 5);
+	CHECK(buf_lend(&b, lent, 11) == -1 && buf_lend(&b, lent, 4) == 0);
+	buf_consume(&b, 4);
+	CHECK(buf_settle(&b, lent) == 0 && b.data == NULL && buf_len(&b) == 0);
+}
+
 static void buffers_keep_their_ceiling(void)
 {
 	struct buf b = {.max = 10};
@@ -293,7 +312,7 @@ static void the_environment_comes_behind_the_command_line(void)
 }
 
 TEST_MAIN(TEST(spans_are_cut_trimmed_and_compared), TEST(numbers_have_no_sign_and_no_overflow),
-	TEST(distance_counts_edits), TEST(buffers_keep_their_ceiling),
+	TEST(distance_counts_edits), TEST(buffers_keep_their_ceiling), TEST(buffers_borrow_and_keep_the_rest),
 	TEST(base64_goes_both_ways_and_is_strict), TEST(durations_are_those_of_go),
 	TEST(durations_are_printed_as_go_does), TEST(maps_find_what_was_put), TEST(utf8_is_strict),
 	TEST(escaping_leaves_no_control_byte), TEST(options_are_parsed_wherever_they_stand),

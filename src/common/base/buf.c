@@ -95,6 +95,30 @@ int buf_addf(struct buf *b, const char *fmt, ...)
 	return rc;
 }
 
+int buf_lend(struct buf *b, char *p, size_t len)
+{
+	if (buf_len(b) > 0)
+		return buf_add(b, p, len);
+	if (len > buf_room(b))
+		return -1;
+	free(b->data);
+	b->data = p;
+	b->head = 0;
+	b->tail = b->cap = len;
+	return 0;
+}
+
+int buf_settle(struct buf *b, const char *p)
+{
+	struct span left = buf_span(b);
+
+	if (b->data != p)
+		return 0;
+	b->data = NULL;
+	b->head = b->tail = b->cap = 0;
+	return buf_add_span(b, left);
+}
+
 void buf_consume(struct buf *b, size_t len)
 {
 	assert(len <= buf_len(b));

@@ -54,6 +54,12 @@ static inline void buf_commit(struct buf *b, size_t len)
 	b->tail += len;
 }
 
+/* Show the buffer len bytes at p behind what it holds: copied if it holds any, else borrowed. Between this and
+ * buf_settle they may be consumed, but nothing may be appended, released or freed. -1 as of buf_add. */
+int buf_lend(struct buf *b, char *p, size_t len);
+/* Take what is left of the bytes lent from p into the buffer's own memory. -1 as of buf_add. */
+int buf_settle(struct buf *b, const char *p);
+
 /* Drop the first len bytes; len must not exceed buf_len. */
 void buf_consume(struct buf *b, size_t len);
 void buf_clear(struct buf *b);

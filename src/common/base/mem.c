@@ -1,4 +1,5 @@
 /* Allocation that cannot fail: the out-of-memory policy of all five programs. */
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,12 @@ static _Noreturn void mem_exhausted(void)
 {
 	fputs("error: out of memory\n", stderr);
 	abort();
+}
+
+void mem_expect_traffic(void)
+{
+	mallopt(M_TRIM_THRESHOLD, MEM_KEEP);
+	mallopt(M_MMAP_THRESHOLD, MEM_KEEP);
 }
 
 void *mem_alloc(size_t size)

@@ -7,6 +7,11 @@
 
 #include "common/base/span.h"
 
+/* For a process with traffic, before it begins: up to MEM_KEEP freed bytes stay with the process, so that the buffers of
+ * a burst are not fetched from the kernel again and again. */
+#define MEM_KEEP (1 << 20)
+void mem_expect_traffic(void);
+
 void *mem_alloc(size_t size);                         /* zeroed */
 void *mem_array(size_t count, size_t size);           /* zeroed; the product is checked */
 void *mem_grow(void *old, size_t count, size_t size); /* realloc; the product is checked */

@@ -14,7 +14,7 @@
 #include "common/net/loop.h"
 #include "common/net/tls.h"
 
-#define TLS_READ_BUFFER ((size_t)64 * 1024) /* bytes taken from the socket at once; given back when idle */
+#define TLS_BULK_BUFFER ((size_t)64 * 1024) /* bytes taken from the socket at once where much comes; else a record */
 
 struct tls_context {
 	SSL_CTX *ctx;   /* the client's settings, or the server's default certificate */
@@ -39,7 +39,6 @@ static SSL_CTX *tls_new_ctx(const SSL_METHOD *method, const char *groups, struct
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 				      SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_read_ahead(ctx, 1);
-	SSL_CTX_set_default_read_buffer_len(ctx, TLS_READ_BUFFER);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 	return ctx;
 }
@@ -254,6 +253,12 @@ void tls_context_free(struct tls_context *tls)
 	free(tls->alpn);
 	SSL_CTX_free(tls->ctx);
 	free(tls);
+}
+
+void tls_expect_bulk(struct tls_context *tls)
+{
+	SSL_CTX_set_default_read_buffer_len(tls->ctx, TLS_BULK_BUFFER);
+	SSL_CTX_clear_mode(tls->ctx, SSL_MODE_RELEASE_BUFFERS);
 }
 
 /* --- Streams --- */

@@ -28,6 +28,8 @@ int tls_server_add(struct tls_context *ctx, const char *cert_file, const char *k
 int tls_server_add_pem(struct tls_context *ctx, struct span cert, struct span key, struct err *err);
 /* Offer and accept only this ALPN list ("\x08http/1.1"); a client without a common protocol is served all the same. */
 void tls_server_alpn(struct tls_context *ctx, struct span protocols);
+/* Its connections are few and carry much: their buffers are larger, and kept when idle. */
+void tls_expect_bulk(struct tls_context *ctx);
 void tls_context_free(struct tls_context *ctx);
 
 /* Put TLS on an open stream: as client with the name for SNI and verification (NULL: no SNI, and the certificate's names

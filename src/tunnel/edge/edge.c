@@ -145,6 +145,7 @@ static int edge_load_tls(struct edge *e, struct err *err)
 	e->tunnel_tls = tls_server_context(EDGE_GROUPS, err);
 	if (e->public_tls == NULL || e->tunnel_tls == NULL || edge_load_given_certs(e, err) < 0)
 		return -1;
+	tls_expect_bulk(e->tunnel_tls);
 	tls_server_alpn(e->public_tls, SPAN("\x08http/1.1"));
 	return e->conf->dev_dir != NULL ? edge_load_dev_certs(e, err) : 0;
 }

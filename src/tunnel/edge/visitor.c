@@ -472,8 +472,9 @@ static void visitor_read(struct visitor *v)
 		}
 		bool more = v->stream.more;
 		if (v->state != VISITOR_LINGER) {
-			buf_add(&v->in, w->in, (size_t)n);
+			buf_lend(&v->in, w->in, (size_t)n);
 			visitor_process(v);
+			buf_settle(&v->in, w->in);
 		}
 		if (!more)
 			return;

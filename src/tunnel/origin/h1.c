@@ -451,8 +451,9 @@ static void h1_read(struct h1 *h)
 			return;
 		}
 		bool more = h->stream.more;
-		buf_add(&h->in, w->in, (size_t)n);
+		buf_lend(&h->in, w->in, (size_t)n);
 		h1_process(h);
+		buf_settle(&h->in, w->in);
 		if (!more)
 			return;
 	}
