@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/fsx.h"
+#include "common/base/mem.h"
 #include "common/base/out.h"
 #include "common/base/secret.h"
 #include "common/base/version.h"
@@ -124,6 +126,7 @@ int main(int argc, char **argv)
 {
 	signal(SIGPIPE, SIG_IGN);
 	secret_guard_json();
+	fsx_raise_limit();
 	mem_expect_traffic();
 	return tunnel(argc - 1, argv + 1);
 }
