@@ -1,5 +1,5 @@
 /* General categories, scripts and simple case folding of Unicode 15.0.0.
- * Made by tools/rx_unicode.py out of Debian's unicode-data; not to be edited. */
+ * Made by scripts/rx_unicode.py out of Debian's unicode-data; not to be edited. */
 #include "common/conf/rx_class.h"
 
 /* clang-format off */

@@ -2,7 +2,7 @@
 """Writes src/common/conf/rx_unicode.c on standard output: the general categories, the scripts and the orbits of simple
 case folding, out of the Unicode character database as Debian's package unicode-data installs it.
 
-    tools/rx_unicode.py [/usr/share/unicode] >src/common/conf/rx_unicode.c
+    scripts/rx_unicode.py [/usr/share/unicode] >src/common/conf/rx_unicode.c
 
 Path expressions follow Go 1.23, whose tables are of Unicode 15.0.0; the version found goes into the header."""
 import re
@@ -116,7 +116,7 @@ def main():
     check_runs(step, runs)
 
     print(f"/* General categories, scripts and simple case folding of Unicode {version(top)}.")
-    print(" * Made by tools/rx_unicode.py out of Debian's unicode-data; not to be edited. */")
+    print(" * Made by scripts/rx_unicode.py out of Debian's unicode-data; not to be edited. */")
     print('#include "common/conf/rx_class.h"\n\n/* clang-format off */')
     print("static const struct rx_range ranges[] = {")
     names, count = {}, 0
