@@ -80,7 +80,7 @@ certificate() {
   refuses 2 'tunnel run: --edge HOST:PORT is needed' "$tunnel"
   refuses 2 'tunnel run: --edge HOST:PORT is needed' "$tunnel" run web
   refuses 2 'tunnel run: --edge 127.0.0.1: "127.0.0.1" has no port' "$tunnel" run --edge 127.0.0.1 web
-  refuses 3 'tunnel run: no credentials: give' "$tunnel" run --edge 127.0.0.1:1 web
+  refuses 2 'tunnel run: tunnel "web" is no UUID' "$tunnel" run --edge 127.0.0.1:1 web
   refuses 3 'tunnel run: nope.json: No such file' "$tunnel" run --edge 127.0.0.1:1 --cred-file nope.json
   refuses 3 'tunnel run: bad.json: "TunnelID" is not a UUID' "$tunnel" run --edge 127.0.0.1:1 --cred-file bad.json
   refuses 3 'tunnel run: --token: not a tunnel token' "$tunnel" run --edge 127.0.0.1:1 --token x
@@ -146,7 +146,7 @@ certificate() {
   start_edge
   # shellcheck disable=SC2016
   run -0 --separate-stderr timeout 20 bash -c '
-    { "$1" run --edge "$2" --edge "$2" --cacert "$3" --cred-file web.json --metrics 127.0.0.1:0 --loglevel warn --json
+    { "$1" run --edge "$2" --edge "$2" --cacert "$3" --cred-file web.json --metrics 127.0.0.1:0 --loglevel warn --url http_status:204 --json
       echo $? >status; } | head -n 1
     cat status' bash "$tunnel" "$edge_tunnel" "$cacert"
   [ "$(jq -r .event <<<"${lines[0]}")" = registered ]
