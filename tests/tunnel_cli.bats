@@ -84,7 +84,8 @@ certificate() {
   refuses 3 'tunnel run: nope.json: No such file' "$tunnel" run --edge 127.0.0.1:1 --cred-file nope.json
   refuses 3 'tunnel run: bad.json: "TunnelID" is not a UUID' "$tunnel" run --edge 127.0.0.1:1 --cred-file bad.json
   refuses 3 'tunnel run: --token: not a tunnel token' "$tunnel" run --edge 127.0.0.1:1 --token x
-  refuses 3 'tunnel run: --cacert: nope.pem' "$tunnel" run --edge 127.0.0.1:1 --cred-file web.json --cacert nope.pem
+  refuses 3 'tunnel run: --cacert: nope.pem: No such file' \
+    "$tunnel" run --edge 127.0.0.1:1 --cred-file web.json --url http://127.0.0.1:1 --cacert nope.pem
   refuses 2 'tunnel run: --ha-connections: "0" is not a number' "$tunnel" run --ha-connections 0
   refuses 2 'tunnel run: --protocol quic: only http2' "$tunnel" run --edge 127.0.0.1:1 --protocol quic
   refuses 2 'tunnel run: --url: service "http://x/path"' "$tunnel" run --edge 127.0.0.1:1 --cred-file web.json --url http://x/path
