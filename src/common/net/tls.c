@@ -14,7 +14,8 @@
 #include "common/net/loop.h"
 #include "common/net/tls.h"
 
-#define TLS_BULK_BUFFER ((size_t)64 * 1024) /* bytes taken from the socket at once where much comes; else a record */
+#define TLS_BULK_BUFFER \
+	((size_t)64 * 1024) /* bytes taken from the socket at once where much comes; else a record */
 
 struct tls_context {
 	SSL_CTX *ctx;   /* the client's settings, or the server's default certificate */
