@@ -80,11 +80,12 @@ certificate() {
   refuses 2 'tunnel run: --edge HOST:PORT is needed' "$tunnel"
   refuses 2 'tunnel run: --edge HOST:PORT is needed' "$tunnel" run web
   refuses 2 'tunnel run: --edge 127.0.0.1: "127.0.0.1" has no port' "$tunnel" run --edge 127.0.0.1 web
-  refuses 3 'tunnel run: no credentials: give' "$tunnel" run --edge 127.0.0.1:1 web
+  refuses 2 'tunnel run: tunnel "web" is no UUID' "$tunnel" run --edge 127.0.0.1:1 web
   refuses 3 'tunnel run: nope.json: No such file' "$tunnel" run --edge 127.0.0.1:1 --cred-file nope.json
   refuses 3 'tunnel run: bad.json: "TunnelID" is not a UUID' "$tunnel" run --edge 127.0.0.1:1 --cred-file bad.json
   refuses 3 'tunnel run: --token: not a tunnel token' "$tunnel" run --edge 127.0.0.1:1 --token x
-  refuses 3 'tunnel run: --cacert: nope.pem' "$tunnel" run --edge 127.0.0.1:1 --cred-file web.json --cacert nope.pem
+  refuses 3 'tunnel run: --cacert: nope.pem: No such file' \
+    "$tunnel" run --edge 127.0.0.1:1 --cred-file web.json --url http://127.0.0.1:1 --cacert nope.pem
   refuses 2 'tunnel run: --ha-connections: "0" is not a number' "$tunnel" run --ha-connections 0
   refuses 2 'tunnel run: --protocol quic: only http2' "$tunnel" run --edge 127.0.0.1:1 --protocol quic
   refuses 2 'tunnel run: --url: service "http://x/path"' "$tunnel" run --edge 127.0.0.1:1 --cred-file web.json --url http://x/path
@@ -146,7 +147,7 @@ certificate() {
   start_edge
   # shellcheck disable=SC2016
   run -0 --separate-stderr timeout 20 bash -c '
-    { "$1" run --edge "$2" --edge "$2" --cacert "$3" --cred-file web.json --metrics 127.0.0.1:0 --loglevel warn --json
+    { "$1" run --edge "$2" --edge "$2" --cacert "$3" --cred-file web.json --metrics 127.0.0.1:0 --loglevel warn --url http_status:204 --json
       echo $? >status; } | head -n 1
     cat status' bash "$tunnel" "$edge_tunnel" "$cacert"
   [ "$(jq -r .event <<<"${lines[0]}")" = registered ]

@@ -14,7 +14,8 @@
 #include "common/net/loop.h"
 #include "common/net/tls.h"
 
-#define TLS_BULK_BUFFER ((size_t)64 * 1024) /* bytes taken from the socket at once where much comes; else a record */
+#define TLS_BULK_BUFFER \
+	((size_t)64 * 1024) /* bytes taken from the socket at once where much comes; else a record */
 
 struct tls_context {
 	SSL_CTX *ctx;   /* the client's settings, or the server's default certificate */
@@ -74,6 +75,8 @@ static int tls_load_trust(SSL_CTX *ctx, const struct tls_client_settings *settin
 {
 	if (settings->ca_pem.len > 0)
 		return tls_trust_pem(ctx, settings->ca_pem, err);
+	if (settings->ca_file != NULL && access(settings->ca_file, R_OK) < 0)
+		return err_sys(err, "%s", settings->ca_file);
 	if (settings->ca_file != NULL && SSL_CTX_load_verify_file(ctx, settings->ca_file) != 1)
 		return err_wrap(err, "%s", settings->ca_file);
 	if (settings->ca_file == NULL && SSL_CTX_set_default_verify_paths(ctx) != 1)
