@@ -8,7 +8,7 @@
 #include "common/base/buf.h"
 #include "common/base/mem.h"
 
-#define BUF_FIRST 256 /* bytes of the first allocation */
+#define BUF_FIRST 512 /* bytes of the first allocation */
 
 static size_t buf_ceiling(const struct buf *b)
 {

@@ -17,6 +17,9 @@ struct fields {
 	size_t count, cap;
 };
 
+/* An empty list in somebody's array of HEADER_FIELDS_MAX, where allocating would be a waste; not to be freed. */
+#define HEADER_FIELDS_IN(array) ((struct fields){.at = (array), .cap = HEADER_FIELDS_MAX})
+
 /* Append. -1 past HEADER_FIELDS_MAX. */
 int header_add(struct fields *f, struct span name, struct span value);
 void header_clear(struct fields *f);

@@ -303,7 +303,8 @@ static void h1_on_response(struct h1 *h, const struct http1_response *r)
 /* Parse one response head off `in`. False when there is none yet, or it is no good. */
 static bool h1_take_head(struct h1 *h)
 {
-	struct http1_response r = {0};
+	struct field fields[HEADER_FIELDS_MAX];
+	struct http1_response r = {.fields = HEADER_FIELDS_IN(fields)};
 	struct http1_fault fault;
 	size_t len;
 
@@ -323,7 +324,6 @@ static bool h1_take_head(struct h1 *h)
 		h1_on_response(h, &r);
 	else
 		h1_fail(h, fault.why);
-	http1_response_fini(&r);
 	if (!ok || h->state == H1_DEAD)
 		return false;
 	buf_consume(&h->in, len);

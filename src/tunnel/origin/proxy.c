@@ -158,14 +158,13 @@ void proxy_inform(struct proxy *p, int status)
 
 bool proxy_head(struct proxy *p, int status, const struct fields *fields, bool end)
 {
-	struct fields kept = {0};
+	struct field at[HEADER_FIELDS_MAX];
+	struct fields kept = HEADER_FIELDS_IN(at);
 
 	for (size_t i = 0; i < fields->count; i++)
 		if (!header_is_connection_bound(fields, fields->at[i].name))
 			header_add(&kept, fields->at[i].name, fields->at[i].value);
-	bool ok = proxy_respond(p, status, &kept, end);
-	header_free(&kept);
-	return ok;
+	return proxy_respond(p, status, &kept, end);
 }
 
 bool proxy_upgraded(struct proxy *p, const struct fields *fields)
