@@ -173,6 +173,12 @@ accepted() {
   TUNNEL_EDGE=127.0.0.1:1 accepted --loglevel info
 }
 
+@test "config: two names of one flag are one flag" {
+  config 'edge: ["127.0.0.1:1"]' 'credentials-file: file.json'
+  TUNNEL_CRED_FILE=environment.json refused 3 'environment.json: No such file'
+  TUNNEL_CRED_FILE=environment.json refused 3 'line.json: No such file' --cred-file line.json
+}
+
 # --- Credentials ---
 
 # run_with TEXT STATUS [ARGUMENT...]: run with a configuration that is in order, and see.

@@ -36,6 +36,15 @@ bool opt_was_set(const struct opt *options, const struct opt_seen *seen, const c
 	return row != NULL && seen->row[row - options];
 }
 
+bool opt_row_was_set(const struct opt *options, const struct opt_seen *seen, const struct opt *row)
+{
+	for (const struct opt *r = options; r->name != NULL; r++)
+		if (seen->row[r - options] &&
+			(r == row || (r->kind == row->kind && r->offset == row->offset)))
+			return true;
+	return false;
+}
+
 static int opt_set_bool(bool *out, const char *text, const char *origin, struct err *err)
 {
 	if (text == NULL || strcmp(text, "true") == 0 || strcmp(text, "1") == 0)
@@ -285,7 +294,7 @@ enum opt_result opt_environment(
 		const char *value = row->env != NULL ? getenv(row->env) : NULL;
 
 		assert(i < OPT_MAX);
-		if (seen->row[i] || value == NULL || *value == '\0')
+		if (value == NULL || *value == '\0' || opt_row_was_set(program->options, seen, row))
 			continue;
 		seen->row[i] = true;
 		if (row->kind == OPT_KIND_LIST)

@@ -71,7 +71,7 @@ enum opt_result {
  * them. Options and operands may be mixed unless first_only; "--" ends options. */
 enum opt_result opt_parse(const struct opt_program *program, void *conf, struct opt_seen *seen, int *argc,
 	char ***argv, struct err *err);
-/* Apply the environment to the rows not seen yet. An empty variable counts as unset. */
+/* Apply the environment to the rows whose member is not set yet. An empty variable counts as unset. */
 enum opt_result opt_environment(
 	const struct opt_program *program, void *conf, struct opt_seen *seen, struct err *err);
 /* Set one row from text, as a configuration file does; origin is named in the message ("a.yml:3: metrics"). */
@@ -81,6 +81,8 @@ enum opt_result opt_set(
 const struct opt *opt_find(const struct opt *options, const char *name);
 /* Was the row of that name set? */
 bool opt_was_set(const struct opt *options, const struct opt_seen *seen, const char *name);
+/* Was the row set, or another that fills the same member (--cred-file, --credentials-file)? */
+bool opt_row_was_set(const struct opt *options, const struct opt_seen *seen, const struct opt *row);
 /* Free the arrays of every list row. */
 void opt_free(const struct opt *options, void *conf);
 

@@ -71,16 +71,6 @@ void run_file_free(struct run_file *f)
 
 /* --- Settings --- */
 
-/* Was the row set, or another that fills the same member (--cred-file, --credentials-file)? */
-static bool is_set(const struct opt *options, const struct opt_seen *seen, const struct opt *row)
-{
-	for (const struct opt *r = options; r->name != NULL; r++)
-		if (seen->row[r - options] &&
-			(r == row || (r->kind == row->kind && r->offset == row->offset)))
-			return true;
-	return false;
-}
-
 static int apply_setting(const struct run_file *f, const struct setting *s, const struct opt *options,
 	void *flags, struct opt_seen *seen, struct err *err)
 {
@@ -94,7 +84,7 @@ static int apply_setting(const struct run_file *f, const struct setting *s, cons
 		err_set(err, "%s: needs %s", s->name, settings_needed(s->type));
 		return place(f, s->at, err);
 	}
-	if (is_set(options, seen, row))
+	if (opt_row_was_set(options, seen, row))
 		return 0;
 	for (size_t i = 0; i < s->count; i++)
 		if (opt_set(row, flags, s->values[i], s->name, err) != OPT_RUN)
