@@ -99,7 +99,9 @@ static void canonical(struct span name, char out[64])
 
 	for (size_t i = 0; i < n; i++) {
 		char c = span_lower(name.p[i]);
-		out[i] = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '-';
+		out[i] = '-';
+		if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
+			out[i] = c;
 	}
 	out[n] = '\0';
 }

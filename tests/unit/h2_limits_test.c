@@ -357,7 +357,7 @@ static void five_thousand_cancelled_requests_do_not_cut_the_link(void)
 {
 	for (int burst = 0; burst < 2; burst++) {
 		struct pair *p = pair_new(0);
-		struct seen **at = mem_array(5000, sizeof(*at));
+		struct seen **at = mem_array(5000, sizeof(struct seen *));
 		p->on_request = NULL;
 		for (size_t i = 0; i < 5000; i++) {
 			at[i] = pair_get(p, "/");
@@ -389,7 +389,7 @@ static void five_thousand_cancelled_requests_do_not_cut_the_link(void)
 static void the_peers_limit_of_streams_is_kept(void)
 {
 	struct pair *p = pair_new(0);
-	struct seen **at = mem_array(H2_STREAMS_MAX + 1, sizeof(*at));
+	struct seen **at = mem_array(H2_STREAMS_MAX + 1, sizeof(struct seen *));
 
 	pair_run(p);
 	for (size_t i = 0; i < H2_STREAMS_MAX; i++) {

@@ -217,7 +217,7 @@ static int encode(const char *name, struct buf *out)
 		.uuid = {"\xaa\1\2\3\4\5\6\7\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f", 16},
 		.location = {"HND", 3}};
 
-	switch (atoi(name)) {
+	switch (strtol(name, NULL, 10)) {
 	case 1: return rpc_bootstrap(out, 0);
 	case 18: return rpc_finish(out, 0);
 	case 19: return rpc_finish(out, 1);
