@@ -115,3 +115,17 @@ stands_still() {
   within "$wait_s" metric_is "$edge_metrics" outbore_edge_requests_active 0
   within "$wait_s" metric_is "$connector_metrics" cloudflared_tunnel_active_streams 0
 }
+
+# bats test_tags=interop
+@test "streams: an upload that stands still does not hold up the others of its connection" {
+  connections=1 start_tunnel
+  start visitor "$peers/visitor.py" fill "$edge_http" '/hold?id=still'
+  wait_for visitor.out '"sent"'
+  for size in 5 1000000; do
+    head -c $size /dev/zero >"$BATS_TEST_TMPDIR/body"
+    [ "$(fetch /upload --data-binary @"$BATS_TEST_TMPDIR/body" --max-time 10 | jq .length)" = $size ]
+  done
+  fetch '/release?id=still' -o /dev/null
+  go visitor
+  [ "$(value 'select(.whole) | .status' visitor)" = 200 ]
+}

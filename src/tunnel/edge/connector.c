@@ -145,6 +145,9 @@ static void connector_accepted(struct connector *c, const struct store_tunnel *k
 	for (size_t i = 0; i < r->feature_count; i++)
 		c->entry.half_close =
 			c->entry.half_close || span_eq(r->features[i], CONTROL_FEATURE_HALF_CLOSE);
+	/* Our own connector takes bytes off the connection as they come. */
+	if (!c->entry.half_close && link_session(c->link) != NULL)
+		h2_share_window(link_session(c->link));
 	log_line(e->worker->log, LOG_INFO, "registered", "tunnel=%s name=%s index=%u peer=%s version=%.*s",
 		c->tunnel, known->name, c->entry.conn_index, link_peer(c->link), (int)r->version.len,
 		r->version.p);

@@ -11,10 +11,12 @@
 #define RESET_BURST 100000 /* RST_STREAM frames the peer may send at once; the peer is authenticated */
 #define RESET_RATE 10000   /* and per second after that */
 #define ROOM_MARK (EXCHANGE_OUT_MAX / 2) /* `room` is reported when this much becomes free again */
+#define YIELD_SHARE (64 * 1024)          /* bytes of a stream under way that still count as little */
 
 struct exchange {
 	struct node node;      /* in session->exchanges */
 	struct node room_node; /* in session->roomy when `room` is due */
+	struct node turn_node; /* in session->yielding while it leaves the peer's window to others */
 	struct h2_session *session;
 	const struct exchange_events *events; /* NULL: nobody listens any more */
 	void *arg;
@@ -42,7 +44,9 @@ struct h2_session {
 	enum h2_role role;
 	const struct h2_owner *owner;
 	void *arg;
-	struct list exchanges, roomy;
+	struct list exchanges, roomy, yielding;
+	bool shares;         /* h2_share_window */
+	int32_t peer_window; /* the largest that the peer's connection window has been */
 	size_t active;
 	size_t unsent; /* of all exchanges */
 	bool freeing;
@@ -174,6 +178,7 @@ static void exchange_free(struct exchange *x)
 
 	list_remove(&x->node);
 	list_remove(&x->room_node);
+	list_remove(&x->turn_node);
 	s->active--;
 	s->unsent -= x->unsent;
 	exchange_let_go(x, x->held);
@@ -286,6 +291,27 @@ static size_t nv_fill(nghttp2_nv *nv, const struct exchange_head *head, char sta
 
 #define NV_MAX (HEADER_FIELDS_MAX + 4)
 
+void h2_share_window(struct h2_session *s)
+{
+	s->shares = true;
+}
+
+/* The last quarter of the peer's connection window is for streams that have little under way. */
+static bool exchange_must_yield(nghttp2_session *ng, const struct exchange *x)
+{
+	struct h2_session *s = x->session;
+
+	if (!s->shares)
+		return false;
+	int32_t left = nghttp2_session_get_remote_window_size(ng);
+	int64_t initial = nghttp2_session_get_remote_settings(ng, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE);
+
+	if (left > s->peer_window)
+		s->peer_window = left;
+	return left <= s->peer_window / 4 &&
+	       initial - nghttp2_session_get_stream_remote_window_size(ng, x->id) > YIELD_SHARE;
+}
+
 static ssize_t exchange_on_read(nghttp2_session *ng, int32_t id, uint8_t *to, size_t length, uint32_t *flags,
 	nghttp2_data_source *source, void *arg)
 {
@@ -296,6 +322,12 @@ static ssize_t exchange_on_read(nghttp2_session *ng, int32_t id, uint8_t *to, si
 	(void)arg;
 	if (have == 0 && !x->finishing) {
 		x->deferred = true;
+		return NGHTTP2_ERR_DEFERRED;
+	}
+	if (have > 0 && exchange_must_yield(ng, x)) {
+		x->deferred = true;
+		if (!node_linked(&x->turn_node))
+			list_push(&x->session->yielding, &x->turn_node);
 		return NGHTTP2_ERR_DEFERRED;
 	}
 	*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
@@ -583,6 +615,15 @@ static void h2_on_head(struct h2_session *s, struct exchange *x, bool end)
 		x->events->head(x->arg, &head, end);
 }
 
+/* The peer's window has grown: those that left it to others look again. */
+static void h2_end_yielding(struct h2_session *s)
+{
+	struct node *n;
+
+	while ((n = list_pop(&s->yielding)) != NULL)
+		exchange_resume(list_entry(n, struct exchange, turn_node));
+}
+
 static int h2_on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
 {
 	struct h2_session *s = arg;
@@ -601,6 +642,8 @@ static int h2_on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, voi
 			h2_probe_done(s);
 		else
 			s->owner->pong(s->arg);
+	} else if (frame->hd.type == NGHTTP2_WINDOW_UPDATE) {
+		h2_end_yielding(s);
 	}
 	return 0;
 }
@@ -746,6 +789,7 @@ struct h2_session *h2_new(enum h2_role role, const struct h2_owner *owner, void 
 	s->head_bytes.max = H2_HEAD_MAX;
 	list_init(&s->exchanges);
 	list_init(&s->roomy);
+	list_init(&s->yielding);
 	blockfilter_init(&s->filter, role == H2_CONNECTOR);
 	/* Out of memory is the only way to fail here. */
 	if (h2_new_library_session(s) != 0 || nghttp2_submit_settings(s->ng, NGHTTP2_FLAG_NONE, entries,

@@ -48,6 +48,10 @@ int h2_pull(struct h2_session *s, struct buf *out, size_t high, struct err *err)
  * fault of the peer, which it does in silence. To be asked after h2_feed and after h2_pull. */
 bool h2_is_over(const struct h2_session *s);
 
+/* The peer gives its connection window back only as bodies are read, as cloudflared does: from now on no stream takes all
+ * of it, lest a service that does not read hold up every other upload. */
+void h2_share_window(struct h2_session *s);
+
 void h2_ping(struct h2_session *s);
 /* Announce that no further stream will be accepted; open ones go on. */
 void h2_goaway(struct h2_session *s);

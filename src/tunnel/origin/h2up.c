@@ -495,6 +495,7 @@ void h2up_close_all(struct service *s)
 
 	while ((n = list_first(&s->asking)) != NULL)
 		h2up_free(list_entry(n, struct h2up, node));
-	list_for_each (c, &s->h2)
-		link_close(list_entry(c, struct h2conn, node)->link, "connector stops");
+	/* Off the list now: a link dies with the wake-up, and the service may be gone by then. */
+	while ((n = list_pop(&s->h2)) != NULL)
+		link_close(list_entry(n, struct h2conn, node)->link, "connector stops");
 }
