@@ -21,7 +21,7 @@ BUILD    := build/$(variant)
 BIN      := $(if $(SAN),$(BUILD)/bin,bin)
 TAP      := $(BUILD)/tap
 Q        := $(if $(V),,@)
-SUB       = $(Q)$(MAKE) --no-print-directory
+SUB       = $(Q)+$(MAKE) --no-print-directory
 
 ifeq ($(MAKELEVEL),0)# as many jobs as processors, unless -j says otherwise
 MAKEFLAGS += -j$(shell nproc)

@@ -11,7 +11,7 @@
 #define RESET_BURST 100000 /* RST_STREAM frames the peer may send at once; the peer is authenticated */
 #define RESET_RATE 10000   /* and per second after that */
 #define ROOM_MARK (EXCHANGE_OUT_MAX / 2) /* `room` is reported when this much becomes free again */
-#define YIELD_SHARE (64 * 1024)          /* bytes of a stream under way that still count as little */
+#define YIELD_SHARE 65536                /* bytes of a stream under way that still count as little */
 
 struct exchange {
 	struct node node;      /* in session->exchanges */
