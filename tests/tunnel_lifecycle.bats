@@ -172,7 +172,10 @@ let_end() {
   within "$wait_s" more_requests_than 500
   stop first KILL
   ended visitor
-  [ "$(value 'select(.statuses) | [.failures, (.statuses | keys)]' visitor)" = '[{},["200"]]' ]
+  value .statuses,.failures visitor # shown if it fails
+  # An answer that has begun cannot be asked for again; cloudflared sends head and body apart, so a few may be cut.
+  [ "$(value 'select(.statuses) | [(.failures | keys - ["cut short"]), (.statuses | keys)]' visitor)" = '[[],["200"]]' ]
+  [ "$(value 'select(.statuses) | .failures["cut short"] // 0' visitor)" -le 3 ]
   [ "$(metric "$edge_metrics" outbore_edge_retries_total)" -gt 0 ]
 }
 

@@ -237,19 +237,22 @@ async def load(o):
     until = time.monotonic() + o.seconds
 
     async def one():
+        begun = False
         while time.monotonic() < until:
             try:
                 reader, writer = await dial(o.address)
                 while time.monotonic() < until:
+                    begun = False
                     writer.write(request(o.path))
                     answer = await Answer(reader).head()
+                    begun = True
                     await answer.body()
                     statuses[answer.status] += 1
                     if answer.fields.get("connection") == "close":
                         break
                 writer.close()
             except (OSError, asyncio.IncompleteReadError) as error:
-                failures[type(error).__name__] += 1
+                failures["cut short" if begun else type(error).__name__] += 1
 
     print(json.dumps({"event": "loading"}), flush=True)
     await asyncio.gather(*(one() for _ in range(o.count)))
