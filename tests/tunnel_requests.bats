@@ -76,6 +76,16 @@ seen() {
 }
 
 # bats test_tags=interop
+@test "requests: trailers cannot say what fields cannot" {
+  printf '%s\r\n' 'POST /echo HTTP/1.1' 'Host: x' 'Transfer-Encoding: chunked' 'Connection: close' '' '3' 'abc' '0' \
+    'CF-Connecting-IP: 6.6.6.6' 'Cf_Int_X: 1' 'X-Forwarded-For: 6.6.6.6' 'Cf-Cloudflared-Proxy-Src: 6.6.6.6' 'X-After: yes' '' |
+    raw "$edge_http" >"$BATS_TEST_TMPDIR/answer"
+  grep -qi 'x-after", "yes"' "$BATS_TEST_TMPDIR/answer"
+  run grep -iE '6\.6\.6\.6|cf.int' "$BATS_TEST_TMPDIR/answer"
+  [ "$status" = 1 ]
+}
+
+# bats test_tags=interop
 @test "requests: methods, the path as it is, and the body's length" {
   for method in GET POST PUT DELETE PATCH OPTIONS; do
     [ "$(seen .method /echo -X $method)" = $method ]

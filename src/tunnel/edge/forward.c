@@ -378,8 +378,10 @@ size_t forward_room(const struct forward *f)
 	return f->x != NULL ? exchange_room(f->x) : SIZE_MAX;
 }
 
-void forward_finish(struct forward *f, const struct fields *trailers)
+void forward_finish(struct forward *f, struct fields *trailers)
 {
+	if (trailers != NULL)
+		forward_head_clean_trailers(trailers);
 	if (f->x != NULL)
 		exchange_finish(f->x, trailers);
 }

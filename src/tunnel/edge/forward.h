@@ -51,8 +51,8 @@ struct forward *forward_start(struct edge *e, const struct forward_request *requ
 /* Body bytes, or those of the upgraded connection; how many were taken. */
 size_t forward_write(struct forward *f, struct span data);
 size_t forward_room(const struct forward *f);
-/* The request's body has ended. */
-void forward_finish(struct forward *f, const struct fields *trailers);
+/* The request's body has ended. Of the trailers, or NULL, those that a visitor may not send are taken out. */
+void forward_finish(struct forward *f, struct fields *trailers);
 /* The visitor of an upgraded connection has ended its direction. False when that cannot be passed on: cut it short soon. */
 bool forward_half_close(struct forward *f);
 void forward_consumed(struct forward *f, size_t n);

@@ -190,6 +190,16 @@ void forward_head_build(const struct forward_request *r, const char *ray, struct
 	out->no_body = !r->has_body && r->websocket_key.len == 0;
 }
 
+void forward_head_clean_trailers(struct fields *trailers)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < trailers->count; i++)
+		if (!is_reserved(trailers->at[i].name))
+			trailers->at[kept++] = trailers->at[i];
+	trailers->count = kept;
+}
+
 void forward_head_free(struct forward_head *h)
 {
 	header_free(&h->fields);

@@ -25,6 +25,8 @@ bool forward_head_host(struct span authority, char host[FORWARD_HOST_MAX]);
  * hop-by-hop field. */
 void forward_head_build(const struct forward_request *r, const char *ray, struct forward_head *out);
 void forward_head_free(struct forward_head *h);
+/* Drop from a visitor's trailers what he may not say in fields either. */
+void forward_head_clean_trailers(struct fields *trailers);
 
 /* The length that response fields announce. False when they contradict each other. */
 bool forward_head_length(const struct fields *fields, bool *known, uint64_t *length);
