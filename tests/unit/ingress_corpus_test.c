@@ -130,20 +130,14 @@ static void test_verdicts(void)
 
 /* --- match.jsonl --- */
 
-static int hex_value(char c)
-{
-	const char *digits = "0123456789abcdef", *at = c != '\0' ? strchr(digits, span_lower(c)) : NULL;
-
-	return at != NULL ? (int)(at - digits) : -1;
-}
-
 static struct span decode(struct span s, struct buf *out)
 {
 	size_t from = buf_len(out);
 
 	for (size_t i = 0; i < s.len; i++) {
-		if (s.p[i] == '%' && i + 2 < s.len && hex_value(s.p[i + 1]) >= 0) {
-			buf_add_char(out, (char)(hex_value(s.p[i + 1]) << 4 | hex_value(s.p[i + 2])));
+		if (s.p[i] == '%' && i + 2 < s.len && span_hex_digit(s.p[i + 1]) >= 0) {
+			buf_add_char(
+				out, (char)(span_hex_digit(s.p[i + 1]) * 16 + span_hex_digit(s.p[i + 2])));
 			i += 2;
 		} else {
 			buf_add_char(out, s.p[i]);

@@ -95,6 +95,14 @@ int buf_addf(struct buf *b, const char *fmt, ...)
 	return rc;
 }
 
+struct span buf_keep(struct buf *b, struct span s)
+{
+	size_t at = buf_len(b);
+
+	buf_add_span(b, s);
+	return span_skip(buf_span(b), at);
+}
+
 int buf_lend(struct buf *b, char *p, size_t len)
 {
 	if (buf_len(b) > 0)

@@ -30,6 +30,10 @@ static inline struct span buf_span(const struct buf *b)
 	return (struct span){b->data != NULL ? b->data + b->head : "", b->tail - b->head};
 }
 
+/* Append, and give the bytes back as they lie in the buffer: they stay there until it is consumed from, or grows past what
+ * was reserved. */
+struct span buf_keep(struct buf *b, struct span s);
+
 /* Append. -1 when the ceiling would be passed; nothing is appended then. */
 int buf_add(struct buf *b, const void *p, size_t len);
 int buf_add_span(struct buf *b, struct span s);

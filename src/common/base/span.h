@@ -43,6 +43,15 @@ static inline char span_lower(char c)
 	return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
 }
 
+/* Value of a hexadecimal digit; -1 for any other byte. */
+static inline int span_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = span_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 /* Do the first len bytes differ in no more than ASCII case? */
 bool span_same_nocase(const char *a, const char *b, size_t len);
 

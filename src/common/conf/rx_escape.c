@@ -2,14 +2,6 @@
 #include "common/base/mem.h"
 #include "common/conf/rx_parse.h"
 
-static int hex_value(uint32_t c)
-{
-	if (c >= '0' && c <= '9')
-		return (int)c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? (int)c - 'a' + 10 : -1;
-}
-
 /* The digits behind \x{, and the closing brace. False when it is not such. */
 static int parse_long_hex(struct rx_parser *p, uint32_t *code, bool *ok)
 {
@@ -24,7 +16,7 @@ static int parse_long_hex(struct rx_parser *p, uint32_t *code, bool *ok)
 			*ok = digits > 0;
 			return 0;
 		}
-		int v = c < 0x80 ? hex_value(c) : -1;
+		int v = c < 0x80 ? span_hex_digit((char)c) : -1;
 		if (v < 0 || (*code = *code * 16 + (uint32_t)v) > RX_CODE_MAX)
 			return 0;
 	}
@@ -45,7 +37,7 @@ static int parse_hex(struct rx_parser *p, uint32_t *code, bool *ok)
 		return parse_long_hex(p, code, ok);
 	if (rx_take(p, &p->in, &d) < 0)
 		return -1;
-	int high = c < 0x80 ? hex_value(c) : -1, low = d < 0x80 ? hex_value(d) : -1;
+	int high = c < 0x80 ? span_hex_digit((char)c) : -1, low = d < 0x80 ? span_hex_digit((char)d) : -1;
 	*ok = high >= 0 && low >= 0;
 	*code = *ok ? (uint32_t)(high * 16 + low) : 0;
 	return 0;

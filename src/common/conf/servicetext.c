@@ -12,14 +12,6 @@ struct go_url {
 
 /* --- net/url --- */
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = span_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool is_letter(char c)
 {
 	c = span_lower(c);
@@ -66,9 +58,10 @@ static const char *check_host_text(struct span host)
 				return "invalid character in host name";
 			continue;
 		}
-		if (i + 2 >= host.len || hex_value(host.p[i + 1]) < 0 || hex_value(host.p[i + 2]) < 0)
+		if (i + 2 >= host.len || span_hex_digit(host.p[i + 1]) < 0 ||
+			span_hex_digit(host.p[i + 2]) < 0)
 			return "invalid URL escape";
-		if (hex_value(host.p[i + 1]) < 8 && !span_eq(span_of(host.p + i, 3), SPAN("%25")))
+		if (span_hex_digit(host.p[i + 1]) < 8 && !span_eq(span_of(host.p + i, 3), SPAN("%25")))
 			return "invalid URL escape";
 		i += 2;
 	}
@@ -132,8 +125,8 @@ static const char *take_authority(struct span authority, struct go_url *u)
 static const char *check_path(struct span path)
 {
 	for (size_t i = 0; i < path.len; i++)
-		if (path.p[i] == '%' &&
-			(i + 2 >= path.len || hex_value(path.p[i + 1]) < 0 || hex_value(path.p[i + 2]) < 0))
+		if (path.p[i] == '%' && (i + 2 >= path.len || span_hex_digit(path.p[i + 1]) < 0 ||
+						span_hex_digit(path.p[i + 2]) < 0))
 			return "invalid URL escape";
 	return NULL;
 }
@@ -227,7 +220,7 @@ static char *unescape_host(struct span s)
 
 	for (size_t i = 0; i < s.len; i++) {
 		if (s.p[i] == '%' && i + 2 < s.len) {
-			out[n++] = (char)(hex_value(s.p[i + 1]) * 16 + hex_value(s.p[i + 2]));
+			out[n++] = (char)(span_hex_digit(s.p[i + 1]) * 16 + span_hex_digit(s.p[i + 2]));
 			i += 2;
 		} else {
 			out[n++] = s.p[i];

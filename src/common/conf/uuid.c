@@ -5,14 +5,6 @@
 
 #include "common/conf/uuid.h"
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = span_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 bool uuid_parse(struct span text, struct uuid *out)
 {
 	bool hyphens = true;
@@ -32,7 +24,7 @@ bool uuid_parse(struct span text, struct uuid *out)
 				return false;
 			continue;
 		}
-		int high = hex_value(text.p[i]), low = hex_value(text.p[i + 1]);
+		int high = span_hex_digit(text.p[i]), low = span_hex_digit(text.p[i + 1]);
 		if (high < 0 || low < 0)
 			return false;
 		out->bytes[n++] = (unsigned char)(high << 4 | low);

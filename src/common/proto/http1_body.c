@@ -23,14 +23,6 @@ void http1_body_fini(struct http1_body *b)
 	header_free(&b->trailers);
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = span_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static char take_byte(struct span *in)
 {
 	char c = in->p[0];
@@ -53,7 +45,7 @@ static void take_data(struct http1_body *b, struct span *in, struct span *data)
 
 static const char *size_byte(struct http1_body *b, char c)
 {
-	int v = hex_value(c);
+	int v = span_hex_digit(c);
 
 	if (v >= 0) {
 		if (++b->digits > CHUNK_DIGITS_MAX)

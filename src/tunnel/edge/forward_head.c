@@ -107,16 +107,7 @@ static bool stays_behind(const struct forward_request *r, bool plain_connection,
 	return plain_connection ? header_is_hop_by_hop(name) : header_is_connection_bound(r->fields, name);
 }
 
-/* Append bytes to text and give their span; room was reserved. */
-static struct span keep(struct buf *text, struct span s)
-{
-	char *at = buf_reserve(text, s.len);
-
-	memcpy(at, s.p, s.len);
-	buf_commit(text, s.len);
-	return span_of(at, s.len);
-}
-
+/* As buf_keep, in lower case. */
 static struct span keep_lower(struct buf *text, struct span s)
 {
 	char *at = buf_reserve(text, s.len);
@@ -136,10 +127,10 @@ static struct span forwarded_for(const struct forward_request *r, struct buf *te
 		if (!span_eq_nocase(r->fields->at[i].name, SPAN("x-forwarded-for")) ||
 			r->fields->at[i].value.len == 0)
 			continue;
-		keep(text, r->fields->at[i].value);
-		keep(text, SPAN(", "));
+		buf_keep(text, r->fields->at[i].value);
+		buf_keep(text, SPAN(", "));
 	}
-	keep(text, r->client);
+	buf_keep(text, r->client);
 	return span_skip(buf_span(text), start);
 }
 
@@ -170,22 +161,23 @@ void forward_head_build(const struct forward_request *r, const char *ray, struct
 	for (size_t i = 0; i < r->fields->count; i++) {
 		const struct field *f = &r->fields->at[i];
 		if (!stays_behind(r, plain, f->name))
-			header_add(&out->fields, keep_lower(&out->text, f->name), keep(&out->text, f->value));
+			header_add(&out->fields, keep_lower(&out->text, f->name),
+				buf_keep(&out->text, f->value));
 	}
 	if (header_has_token(r->fields, SPAN("te"), SPAN("trailers")))
 		header_add(&out->fields, SPAN("te"), SPAN("trailers"));
 	if (r->websocket_key.len > 0)
 		header_add(&out->fields, CFHEADER_UPGRADE, CFHEADER_WEBSOCKET);
-	header_add(&out->fields, SPAN("cf-connecting-ip"), keep(&out->text, r->client));
+	header_add(&out->fields, SPAN("cf-connecting-ip"), buf_keep(&out->text, r->client));
 	header_add(&out->fields, SPAN("x-forwarded-for"), forwarded_for(r, &out->text));
 	header_add(&out->fields, SPAN("x-forwarded-proto"), r->is_tls ? SPAN("https") : SPAN("http"));
 	header_add(&out->fields, SPAN("cf-visitor"),
 		r->is_tls ? SPAN("{\"scheme\":\"https\"}") : SPAN("{\"scheme\":\"http\"}"));
-	header_add(&out->fields, SPAN("cf-ray"), keep(&out->text, span_str(ray)));
-	out->head = (struct exchange_head){.method = keep(&out->text, r->method),
+	header_add(&out->fields, SPAN("cf-ray"), buf_keep(&out->text, span_str(ray)));
+	out->head = (struct exchange_head){.method = buf_keep(&out->text, r->method),
 		.scheme = SPAN("http"),
 		.authority = keep_lower(&out->text, r->authority),
-		.path = keep(&out->text, r->path),
+		.path = buf_keep(&out->text, r->path),
 		.fields = &out->fields};
 	out->no_body = !r->has_body && r->websocket_key.len == 0;
 }

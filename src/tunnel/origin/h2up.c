@@ -52,15 +52,6 @@ struct h2up {
 
 /* --- Keeping what is sent later --- */
 
-/* Append the bytes; room was reserved, so that earlier spans stay where they are. */
-static struct span keep(struct buf *text, struct span s)
-{
-	size_t at = buf_len(text);
-
-	buf_add_span(text, s);
-	return span_skip(buf_span(text), at);
-}
-
 static void kept_set(struct kept *k, const struct fields *fields)
 {
 	size_t room = 0;
@@ -69,8 +60,8 @@ static void kept_set(struct kept *k, const struct fields *fields)
 		room += fields->at[i].name.len + fields->at[i].value.len;
 	buf_reserve(&k->text, room);
 	for (size_t i = 0; i < fields->count; i++) {
-		struct span name = keep(&k->text, fields->at[i].name);
-		header_add(&k->fields, name, keep(&k->text, fields->at[i].value));
+		struct span name = buf_keep(&k->text, fields->at[i].name);
+		header_add(&k->fields, name, buf_keep(&k->text, fields->at[i].value));
 	}
 }
 
@@ -128,9 +119,9 @@ static void h2up_keep(struct h2up *u, const struct proxy_request *r)
 {
 	buf_reserve(&u->line, r->method.len + r->path.len + r->authority.len);
 	u->request = *r;
-	u->request.method = keep(&u->line, r->method);
-	u->request.path = keep(&u->line, r->path);
-	u->request.authority = keep(&u->line, r->authority);
+	u->request.method = buf_keep(&u->line, r->method);
+	u->request.path = buf_keep(&u->line, r->path);
+	u->request.authority = buf_keep(&u->line, r->authority);
 	kept_set(&u->head, r->fields);
 	u->request.fields = &u->head.fields;
 }

@@ -67,14 +67,6 @@ const struct origin_metrics *origin_metrics(const struct origin *o)
 
 /* --- Choosing the rule --- */
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = span_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The path percent-decoded, without query. An escape that is none stays as it is. */
 static struct span origin_decode_path(struct origin *o, struct span target)
 {
@@ -84,8 +76,8 @@ static struct span origin_decode_path(struct origin *o, struct span target)
 	char *to = buf_reserve(&o->path, raw.len);
 	size_t n = 0;
 	for (size_t i = 0; i < raw.len; i++) {
-		int high = raw.p[i] == '%' && i + 2 < raw.len ? hex_value(raw.p[i + 1]) : -1;
-		int low = high >= 0 ? hex_value(raw.p[i + 2]) : -1;
+		int high = raw.p[i] == '%' && i + 2 < raw.len ? span_hex_digit(raw.p[i + 1]) : -1;
+		int low = high >= 0 ? span_hex_digit(raw.p[i + 2]) : -1;
 		if (low < 0) {
 			to[n++] = raw.p[i];
 			continue;
