@@ -86,14 +86,37 @@ static bool is_tchar(unsigned char c)
 	return c < 0x80 && (token_chars[c / 32] >> c % 32 & 1) != 0;
 }
 
+#define ONES UINT64_C(0x0101010101010101) /* times a byte: that byte eight times */
+
+/* Eight bytes at once: are all of them letters or "-", as most names are? */
+static bool is_plain_name(const char *p)
+{
+	const uint64_t high = ONES << 7;
+	uint64_t w;
+
+	memcpy(&w, p, sizeof(w));
+	if ((w & high) != 0)
+		return false;
+	/* Below 0x80 an addition carries into a byte's own top bit only. */
+	uint64_t lower = w | ONES * 0x20;
+	uint64_t from_a = lower + ONES * (0x80 - 'a'), past_z = lower + ONES * (0x7f - 'z');
+	uint64_t not_dash = (w ^ ONES * '-') + ONES * 0x7f;
+	return (((from_a & ~past_z) | ~not_dash) & high) == high;
+}
+
 bool header_is_token(struct span s)
 {
-	if (s.len == 0)
-		return false;
-	for (size_t i = 0; i < s.len; i++)
+	size_t i = 0;
+
+	while (s.len - i >= 8 && is_plain_name(s.p + i))
+		i += 8;
+	/* The last word may overlap what was looked at. */
+	if (i > 0 && s.len - i < 8 && is_plain_name(s.p + s.len - 8))
+		return true;
+	for (; i < s.len; i++)
 		if (!is_tchar((unsigned char)s.p[i]))
 			return false;
-	return true;
+	return s.len > 0;
 }
 
 static bool is_control(unsigned char c)
@@ -104,25 +127,26 @@ static bool is_control(unsigned char c)
 /* Eight bytes at once: may one be below 0x20 or 0x7f? A tab counts, too; the bytes decide then. */
 static bool may_have_control(const char *p)
 {
-	const uint64_t ones = UINT64_C(0x0101010101010101);
 	uint64_t w;
 
 	memcpy(&w, p, sizeof(w));
-	uint64_t del = w ^ ones * 0x7f;
-	uint64_t low = (w - ones * 0x20) & ~w, seven_f = (del - ones) & ~del;
-	return ((low | seven_f) & ones << 7) != 0;
+	uint64_t del = w ^ ONES * 0x7f;
+	uint64_t low = (w - ONES * 0x20) & ~w, seven_f = (del - ONES) & ~del;
+	return ((low | seven_f) & ONES << 7) != 0;
 }
 
 bool header_is_value(struct span s)
 {
 	if (s.len > 0 && (s.p[0] == ' ' || s.p[0] == '\t' || s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t'))
 		return false;
-	for (size_t i = 0; i < s.len; i++) {
-		while (s.len - i >= 8 && !may_have_control(s.p + i))
-			i += 8;
-		if (i < s.len && is_control((unsigned char)s.p[i]))
+	size_t i = 0;
+	while (s.len - i >= 8 && !may_have_control(s.p + i))
+		i += 8;
+	if (i > 0 && s.len - i < 8 && !may_have_control(s.p + s.len - 8))
+		return true;
+	for (; i < s.len; i++)
+		if (is_control((unsigned char)s.p[i]))
 			return false;
-	}
 	return true;
 }
 
