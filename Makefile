@@ -54,8 +54,7 @@ BATSISMS := SC2016,SC2030,SC2031,SC2034,SC2119,SC2120,SC2154# a test is a subshe
 MANPAGES := $(wildcard man/*.[0-9])
 
 say      = @$(if $(V),,printf '  %-6s %s\n' $(1) $(2))
-bats     = $(Q)mkdir -p $(1) && OUTBORE_BIN=$(abspath $(BIN)) bats --filter-tags '$(2)' --print-output-on-failure \
-		--report-formatter tap --output $(1) $(sort $(wildcard tests/*.bats))
+bats     = $(Q)OUTBORE_BIN=$(abspath $(BIN)) scripts/bats-run $(1) '$(2)' $(sort $(wildcard tests/*.bats))
 link     = $(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 
 all: $(PROGRAMS:%=$(BIN)/%)
@@ -113,7 +112,7 @@ unit: $(UNIT)
 	$(Q)rm -rf $(TAP)/unit && prove --failures --exec 'scripts/tap-keep $(TAP)/unit' $(sort $(UNIT))
 
 system: all # what a user sees: real processes and sockets
-	$(call bats,$(TAP),!slow)
+	$(call bats,$(TAP)/system,!slow)
 
 interop:
 	$(Q)scripts/deps build test

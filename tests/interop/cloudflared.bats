@@ -8,18 +8,21 @@ teardown() {
   stop_all
 }
 
+# bats test_tags=interop
 @test "cloudflared: four connections, spread over the edge's addresses" {
   connections=4 start_tunnel
   [ "$(metric "$edge_metrics" outbore_edge_tunnel_connections)" = 4 ]
   [ "$(curl -s "http://$connector_metrics/ready" | jq .readyConnections)" = 4 ]
 }
 
+# bats test_tags=interop
 @test "cloudflared: its configuration is taken" {
   start_tunnel
   within "$wait_s" metric_is "$connector_metrics" cloudflared_config_local_config_pushes 1
   [ "$(metric "$connector_metrics" cloudflared_config_local_config_pushes_errors)" = 0 ]
 }
 
+# bats test_tags=interop
 @test "cloudflared: with a token" {
   credentials web
   start_origin
@@ -31,6 +34,7 @@ teardown() {
   [ "$(fetch '/bytes?n=65536' | sha256sum)" = "$(sum_of 65536)  -" ]
 }
 
+# bats test_tags=interop
 @test "cloudflared: what it tries out before it connects does no harm" {
   credentials web
   start_origin
@@ -41,6 +45,7 @@ teardown() {
   [ "$status" = 1 ]
 }
 
+# bats test_tags=interop
 @test "cloudflared: one that starts while the edge is draining does not give up, and finds the next edge" {
   start_tunnel
   start visitor "$peers/visitor.py" steps "$edge_http" '/step?n=1&id=slow'
@@ -59,6 +64,7 @@ teardown() {
   [ "$(fetch '/bytes?n=65536' | sha256sum)" = "$(sum_of 65536)  -" ]
 }
 
+# bats test_tags=interop
 @test "cloudflared: a tunnel that the edge does not know is retried, not given up" {
   credentials web
   credentials other 22222222-3333-4444-5555-666666666666
@@ -70,6 +76,7 @@ teardown() {
   [ "$exit_status" = 0 ]
 }
 
+# bats test_tags=interop
 @test "cloudflared: 5,000 requests given up do not cut its connection" {
   start_tunnel
   run -0 "$peers/visitor.py" abandon "$edge_http" '/meet?n=99999&id=never' --count 5000
@@ -79,6 +86,7 @@ teardown() {
   [ "$(metric "$edge_metrics" outbore_edge_tunnel_connections_lost_total)" = 0 ]
 }
 
+# bats test_tags=interop
 @test "cloudflared: response headers of 100 KiB cost their own request only" {
   start_tunnel
   start visitor "$peers/visitor.py" steps "$edge_http" '/step?n=1&id=slow'

@@ -5,7 +5,8 @@
 #   CLOUDFLARED=FILE        a recent cloudflared        CLOUDFLARED_OLD=FILE    2023.7.0
 #
 # Those that are not given are built by build.sh where that is possible. A connector without a binary is SKIP in all
-# rows. OUTBORE_BIN: directory of our programs (default bin/). Results stay in build/interop/*.tap.
+# rows. CONNECTORS: which of ours, cloudflared-new and cloudflared-old take part (default all). OUTBORE_BIN: directory of
+# our programs (default bin/). Results stay in build/interop/tap/CONNECTOR.
 # Exit status: 0 nothing failed, 1 something did.
 set -euo pipefail
 
@@ -27,7 +28,7 @@ export CLOUDFLARED_OLD=${CLOUDFLARED_OLD:-$(built cloudflared-2023.7.0)}
 
 declare -A result # of "CONNECTOR/TEST": ok, FAIL, SKIP or -
 declare -A binary=([ours]=- [cloudflared-new]=$CLOUDFLARED [cloudflared-old]=$CLOUDFLARED_OLD)
-connectors=(ours cloudflared-new cloudflared-old)
+read -r -a connectors <<<"${CONNECTORS:-ours cloudflared-new cloudflared-old}"
 shared=("$top"/tests/tunnel_*.bats)
 tests=()
 
@@ -37,7 +38,7 @@ names() {
     /^@test "/ { if (take || all) { sub(/^@test "/, ""); sub(/" \{$/, ""); gsub(/\\"/, "\""); print } take = 0 }' all="${all:-}" "$@"
 }
 
-# read_results CONNECTOR: what its TAP file says.
+# read_results CONNECTOR: what its TAP files say.
 read_results() {
   local line
   while read -r line; do
@@ -45,7 +46,7 @@ read_results() {
       'ok '*) result[$1/$(sed -E 's/^ok [0-9]+ //; s/ # skip.*//; s/ in [0-9]+ms$//' <<<"$line")]=ok ;;
       'not ok '*) result[$1/$(sed -E 's/^not ok [0-9]+ //; s/ in [0-9]+ms$//' <<<"$line")]=FAIL ;;
     esac
-  done <"$results/$1.tap"
+  done < <(find "$results/tap/$1" -name '*.tap' -exec cat {} +)
 }
 
 # skip_all: the TAP of a connector that is not there.
@@ -62,14 +63,15 @@ mapfile -t special < <(all=1 names "$here/cloudflared.bats")
 
 for connector in "${connectors[@]}"; do
   if [[ -z ${binary[$connector]} ]]; then
-    skip_all >"$results/$connector.tap"
+    rm -rf "$results/tap/$connector"
+    mkdir -p "$results/tap/$connector"
+    skip_all >"$results/tap/$connector/report.tap"
     continue
   fi
   echo "--- $connector" >&2
-  CONNECTOR=$connector bats --formatter tap --filter-tags interop "${shared[@]}" | tee "$results/$connector.tap" >&2 || true
-  if [[ $connector != ours ]]; then
-    CONNECTOR=$connector bats --formatter tap "$here/cloudflared.bats" | tee -a "$results/$connector.tap" >&2 || true
-  fi
+  files=("${shared[@]}")
+  [[ $connector = ours ]] || files+=("$here/cloudflared.bats")
+  CONNECTOR=$connector "$top/scripts/bats-run" "$results/tap/$connector" interop "${files[@]}" >&2 || true
   read_results "$connector"
 done
 
