@@ -175,12 +175,14 @@ class Edge:
         wire.emit("closed", link=number, goaway=link.goaway, error=link.error)
 
     async def add(self, connector):
+        doomed = False
         if self.mode and not self.attacked:
             self.attacked = True
             await h2link.until_lost(attack(self.mode, connector))
             wire.emit("attacked", mode=self.mode)
             self.ready = True
-        if not connector.link.closed:
+            doomed = self.mode in FATAL  # though its end may not have been seen yet
+        if not connector.link.closed and not doomed:
             self.connectors.append(connector)
         self.arrival.set()
 
@@ -198,6 +200,9 @@ class Edge:
         await self.have(1)
         self.turn += 1
         return self.connectors[self.turn % len(self.connectors)]
+
+
+FATAL = ("close-after-register", "continuation-flood")  # attacks that end their own connection
 
 
 async def attack(mode, connector):
