@@ -188,7 +188,7 @@ static inline void pair_on_wake(void *arg)
 	(void)arg;
 }
 
-static const struct h2_owner pair_owner = {pair_on_request, pair_on_pong, pair_on_wake};
+static const struct h2_owner pair_owner = {pair_on_request, pair_on_pong, pair_on_wake, NULL};
 
 static inline struct pair *pair_new(size_t chunk)
 {

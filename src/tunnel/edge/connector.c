@@ -300,7 +300,7 @@ static void connector_on_down(void *arg, const char *why)
 	edge_check_drained(e);
 }
 
-static const struct link_events connector_link_events = {connector_on_up, NULL, connector_on_down};
+static const struct link_events connector_link_events = {connector_on_up, NULL, connector_on_down, NULL};
 
 static void connector_on_timer(void *arg)
 {

@@ -186,6 +186,8 @@ static void exchange_free(struct exchange *x)
 	header_free(&x->trailers);
 	buf_free(&x->trailer_bytes);
 	free(x);
+	if (s->active == 0 && !s->freeing && s->owner->idle != NULL)
+		s->owner->idle(s->arg);
 }
 
 static void exchange_close(struct exchange *x, enum exchange_fate fate)

@@ -33,6 +33,8 @@ struct h2_owner {
 	void (*pong)(void *arg);
 	/* There is something to send: call h2_pull before this wake-up ends. */
 	void (*wake)(void *arg);
+	/* The last exchange that was open has gone. May be NULL. */
+	void (*idle)(void *arg);
 };
 
 /* The first h2_pull yields the preface and SETTINGS; `wake` is not called for them. */

@@ -218,7 +218,15 @@ static void link_on_request(void *arg, struct exchange *x, const struct exchange
 		exchange_reset(x, EXCHANGE_REFUSED_STREAM);
 }
 
-static const struct h2_owner link_h2_owner = {link_on_request, link_on_pong, link_on_wake};
+static void link_on_idle(void *arg)
+{
+	struct link *l = arg;
+
+	if (l->events->idle != NULL && l->state == LINK_UP)
+		l->events->idle(l->arg);
+}
+
+static const struct h2_owner link_h2_owner = {link_on_request, link_on_pong, link_on_wake, link_on_idle};
 
 static void link_handshake(struct link *l)
 {

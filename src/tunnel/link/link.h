@@ -19,6 +19,8 @@ struct link_events {
 	void (*request)(void *arg, struct exchange *x, const struct exchange_head *head, bool end);
 	/* The last event, once for each link; all exchanges have had their `closed` before. */
 	void (*down)(void *arg, const char *why);
+	/* The last exchange that was open has gone. May be NULL. */
+	void (*idle)(void *arg);
 };
 
 /* Take over a connected descriptor. name is the TLS server name (connector; NULL on the edge). NULL with err when TLS

@@ -250,16 +250,6 @@ static void slot_refused(struct slot *s)
 	slot_close(s, "registration refused");
 }
 
-/* Close once no request is left: the edge sends none after it has confirmed. */
-static void slot_check_idle(struct slot *s)
-{
-	struct h2_session *session = link_session(s->link);
-
-	if (s->state == SLOT_LEAVE && s->unregistered && s->control == NULL && session != NULL &&
-		h2_active(session) == 0)
-		slot_close(s, "unregistered");
-}
-
 static void slot_unregistered(struct slot *s)
 {
 	slot_call_over(s, true);
@@ -335,8 +325,6 @@ static void slot_on_control_closed(void *arg, enum exchange_fate fate)
 	/* A registration without its control stream could not be ended in order. */
 	if (fate != EXCHANGE_LOST && (s->state == SLOT_UP || s->state == SLOT_REGISTER))
 		slot_close(s, "control stream closed by the edge");
-	else if (fate != EXCHANGE_LOST)
-		loop_timer_start(&s->timer, 0);
 }
 
 static const struct exchange_events control_events = {slot_on_control_head, slot_on_control_body,
@@ -426,7 +414,16 @@ static void slot_on_down(void *arg, const char *why)
 	slot_retry(s);
 }
 
-static const struct link_events slot_link_events = {slot_on_up, slot_on_request, slot_on_down};
+/* No request is left, nor the control stream: the edge sends none after it has confirmed. */
+static void slot_on_idle(void *arg)
+{
+	struct slot *s = arg;
+
+	if (s->state == SLOT_LEAVE && s->unregistered)
+		slot_close(s, "unregistered");
+}
+
+static const struct link_events slot_link_events = {slot_on_up, slot_on_request, slot_on_down, slot_on_idle};
 
 static void slot_read_local_ip(struct slot *s, int fd)
 {
@@ -493,15 +490,10 @@ static void slot_on_timer(void *arg)
 	case SLOT_WAIT: slot_try(s); break;
 	case SLOT_LINK: slot_close(s, "the edge opened no control stream"); break;
 	case SLOT_REGISTER: slot_close(s, "the edge did not answer the registration"); break;
-	case SLOT_LEAVE:
-		/* Looked at again and again: requests end without telling the slot. */
-		slot_check_idle(s);
-		if (s->state == SLOT_LEAVE)
-			loop_timer_start(&s->timer, 50);
-		break;
 	case SLOT_OFF:
 	case SLOT_DIAL:
 	case SLOT_UP:
+	case SLOT_LEAVE:
 	case SLOT_CLOSE: break;
 	}
 }
@@ -527,7 +519,6 @@ static void slot_stop(struct slot *s)
 		slot_called(s, RPC_UNREGISTER);
 		control_client_unregister(&s->client);
 		slot_send(s);
-		loop_timer_start(&s->timer, 50);
 		return;
 	}
 }

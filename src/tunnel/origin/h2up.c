@@ -14,8 +14,7 @@ struct h2conn {
 	struct node node; /* in service->h2 */
 	struct service *service;
 	struct link *link;
-	struct loop_timer idle; /* looks again and again whether there was anything to do */
-	bool used;              /* since it looked last */
+	struct loop_timer idle; /* runs while no request is open */
 	bool served;            /* ever */
 };
 
@@ -307,21 +306,22 @@ static void h2conn_on_down(void *arg, const char *why)
 	free(c);
 }
 
-/* Idle for one whole interval, keepAliveTimeout: closed. */
 static void h2conn_on_idle(void *arg)
 {
 	struct h2conn *c = arg;
-	struct h2_session *session = link_session(c->link);
 
-	if (session != NULL && !c->used && h2_active(session) == 0) {
-		link_close(c->link, "idle");
-		return;
-	}
-	c->used = false;
-	loop_timer_start(&c->idle, service_idle_ms(c->service));
+	if (service_idle_ms(c->service) > 0)
+		loop_timer_start(&c->idle, service_idle_ms(c->service));
 }
 
-static const struct link_events h2conn_events = {h2conn_on_up, NULL, h2conn_on_down};
+static void h2conn_on_idle_over(void *arg)
+{
+	struct h2conn *c = arg;
+
+	link_close(c->link, "idle");
+}
+
+static const struct link_events h2conn_events = {h2conn_on_up, NULL, h2conn_on_down, h2conn_on_idle};
 
 static struct h2conn *h2conn_new(struct service *s, const struct stream *ready)
 {
@@ -329,9 +329,8 @@ static struct h2conn *h2conn_new(struct service *s, const struct stream *ready)
 
 	c->service = s;
 	c->link = link_adopt(s->worker, H2_EDGE, ready, &h2conn_events, c);
-	loop_timer_init(&c->idle, s->worker->loop, h2conn_on_idle, c);
-	if (service_idle_ms(s) > 0)
-		loop_timer_start(&c->idle, service_idle_ms(s));
+	loop_timer_init(&c->idle, s->worker->loop, h2conn_on_idle_over, c);
+	h2conn_on_idle(c);
 	list_push_front(&s->h2, &c->node);
 	return c;
 }
@@ -354,7 +353,8 @@ static bool h2up_open(struct h2up *u)
 		if (u->x == NULL)
 			continue;
 		u->reused = c->served;
-		c->served = c->used = true;
+		c->served = true;
+		loop_timer_stop(&c->idle);
 		break;
 	}
 	if (u->x == NULL)
