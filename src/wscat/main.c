@@ -12,6 +12,8 @@ struct command {
 
 static const struct command commands[] = {
 	{"serve", cmd_serve},
+	{"probe", cmd_probe},
+	{"explain", cmd_explain},
 };
 
 int main(int argc, char **argv)

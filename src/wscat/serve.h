@@ -30,7 +30,7 @@ struct serve {
 	struct tls_context *tls;         /* NULL: plain */
 	struct ws_deflate_params policy; /* of permessage-deflate */
 	struct ws_deflate_pool *pool;
-	struct script *script;           /* NULL: echo */
+	struct script *script; /* NULL: echo */
 	struct list sessions;
 	size_t session_count;
 	bool stopping;
