@@ -84,20 +84,20 @@ static int check(const struct client_conf *conf, struct env *env, struct err *er
 	return read_compression(conf->compression, &env->deflate, err);
 }
 
-static int make_contexts(struct env *env, struct err *err)
+struct tls_context *env_tls(struct env *env, bool use_h2, struct err *err)
 {
+	struct tls_context **tls = use_h2 ? &env->tls_h2 : &env->tls;
 	struct tls_client_settings settings = {
 		.ca_file = env->conf->cacert,
 		.no_verify = env->conf->insecure,
-		.alpn = SPAN("\x08http/1.1"),
+		.alpn = use_h2 ? SPAN("\x02h2") : SPAN("\x08http/1.1"),
 		.cert_file = env->conf->cert,
 		.key_file = env->conf->key,
 	};
 
-	env->tls = tls_client_context(&settings, err);
-	settings.alpn = SPAN("\x02h2");
-	env->tls_h2 = env->tls != NULL ? tls_client_context(&settings, err) : NULL;
-	return env->tls_h2 != NULL ? 0 : -1;
+	if (*tls == NULL)
+		*tls = tls_client_context(&settings, err);
+	return *tls;
 }
 
 int env_init(struct env *env, const struct client_conf *conf, int *status, struct err *err)
@@ -117,8 +117,6 @@ int env_init(struct env *env, const struct client_conf *conf, int *status, struc
 		if (env->cookie == NULL)
 			return -1;
 	}
-	if (make_contexts(env, err) < 0)
-		return -1;
 	env->loop = loop_new(err);
 	return env->loop != NULL ? 0 : -1;
 }

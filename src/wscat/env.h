@@ -80,14 +80,16 @@ struct client_conf {
 struct env {
 	struct loop *loop;
 	const struct client_conf *conf;   /* borrowed */
-	struct tls_context *tls;          /* offers http/1.1 */
-	struct tls_context *tls_h2;       /* offers h2 only */
+	struct tls_context *tls;          /* offers http/1.1; NULL until env_tls */
+	struct tls_context *tls_h2;       /* offers h2 only; likewise */
 	char *authorization, *cookie;     /* field values, owned; NULL for none */
 	struct ws_deflate_params deflate; /* the offer */
 };
 
 /* -1 with err; *status is the exit status then. */
 int env_init(struct env *env, const struct client_conf *conf, int *status, struct err *err);
+/* The context for TLS, made at its first use: reading the system's certificates takes a while. NULL with err. */
+struct tls_context *env_tls(struct env *env, bool use_h2, struct err *err);
 void env_fini(struct env *env);
 
 #endif

@@ -48,7 +48,7 @@ struct peer {
 	struct http1_body body;
 	struct ws_conn *conn;
 	struct h2pipe *h2; /* NULL over HTTP/1.1 */
-	bool eof;
+	bool eof, paused;
 	struct peer_report report;
 };
 
@@ -343,7 +343,7 @@ static void peer_at_eof(struct peer *p)
 		peer_fail(p, PEER_NO_ANSWER, "the connection ended without an answer");
 	else if (p->state == PEER_BODY)
 		peer_finish(p, "answered");
-	else if (buf_len(&p->in) == 0 || p->state == PEER_LINGER)
+	else if (p->state == PEER_LINGER || !ws_conn_is_stalled(p->conn))
 		peer_finish(p, "ended by the server");
 }
 
@@ -364,7 +364,7 @@ static bool peer_wants_more(const struct peer *p)
 	if (p->eof || p->state == PEER_OVER)
 		return false;
 	/* Held-back frames are taken before more is read. */
-	return p->state != PEER_OPEN || buf_len(&p->in) == 0;
+	return p->state != PEER_OPEN || !ws_conn_is_stalled(p->conn);
 }
 
 static ssize_t peer_stream_read(struct peer *p, char *to, size_t len)
@@ -458,19 +458,20 @@ static void peer_arm(struct peer *p)
 /* Everything that can be done now. */
 static void peer_pump(struct peer *p)
 {
-	if (p->state >= PEER_HEAD && p->state != PEER_OVER)
-		peer_read(p);
-	/* What was held back may be taken once the output has gone. */
-	for (size_t before = SIZE_MAX; p->state == PEER_OPEN || p->state == PEER_LINGER;) {
-		peer_write(p);
-		if (p->state != PEER_OPEN || buf_len(&p->in) == 0 || buf_len(&p->in) == before)
-			break;
-		before = buf_len(&p->in);
-		peer_feed(p);
-	}
-	if (p->state == PEER_HEAD)
-		peer_write(p);
-	if (p->eof && p->state == PEER_OPEN && buf_len(&p->in) == 0)
+	bool again;
+
+	do {
+		if (p->state >= PEER_HEAD && p->state != PEER_OVER)
+			peer_read(p);
+		if (p->state >= PEER_HEAD && p->state != PEER_OVER)
+			peer_write(p);
+		/* What was held back is taken once the output has gone. */
+		again = p->state == PEER_OPEN && ws_conn_is_stalled(p->conn) &&
+			peer_backlog(p) < WS_CONN_OUT_HIGH && !p->paused;
+		if (again)
+			peer_feed(p);
+	} while (again);
+	if (p->eof && p->state == PEER_OPEN && !ws_conn_is_stalled(p->conn))
 		peer_finish(p, "ended by the server");
 	if (p->state != PEER_OVER)
 		peer_arm(p);
@@ -513,12 +514,12 @@ static void peer_on_tls(struct peer *p)
 static void peer_connected(struct peer *p)
 {
 	struct err err;
-	struct tls_context *tls = p->conf.use_h2 ? p->env->tls_h2 : p->env->tls;
+	struct tls_context *tls = p->is_tls ? env_tls(p->env, p->conf.use_h2, &err) : NULL;
 	const char *sni = where_is_address(p->server_name) ? NULL : p->server_name;
 
 	if (!p->is_tls) {
 		peer_send_request(p);
-	} else if (tls_connect(&p->stream, tls, sni, p->server_name, &err) < 0) {
+	} else if (tls == NULL || tls_connect(&p->stream, tls, sni, p->server_name, &err) < 0) {
 		peer_fail(p, PEER_NO_TLS, "%s", err.text);
 	} else {
 		p->state = PEER_TLS;
@@ -721,6 +722,7 @@ void peer_close(struct peer *p, int code, struct span reason)
 	if (ws_conn_close(p->conn, code, reason) < 0)
 		return;
 	p->report.at.close_sent = peer_now(p);
+	p->paused = false;
 	ws_conn_pause(p->conn, false);
 	loop_timer_start(&p->timer, PEER_CLOSE_MS);
 	loop_defer(p->env->loop, &p->flush);
@@ -730,6 +732,7 @@ void peer_pause(struct peer *p, bool paused)
 {
 	if (p->conn == NULL)
 		return;
+	p->paused = paused;
 	ws_conn_pause(p->conn, paused);
 	if (!paused && p->state == PEER_OPEN) {
 		peer_feed(p);

@@ -48,6 +48,7 @@ struct session {
 };
 
 static void session_pump(struct session *s);
+static void session_write(struct session *s);
 
 /* --- Report --- */
 
@@ -334,7 +335,7 @@ static bool session_wants_more(const struct session *s)
 	case SESSION_TLS: return false;
 	case SESSION_HEAD: return true;
 	case SESSION_DELAY: return false;
-	case SESSION_OPEN: return buf_len(&s->in) == 0;
+	case SESSION_OPEN: return !ws_conn_is_stalled(s->conn);
 	case SESSION_LINGER: return true;
 	case SESSION_DEAD: return false;
 	}
@@ -360,8 +361,8 @@ static void session_read(struct session *s)
 			session_take_head(s);
 		if (s->state == SESSION_OPEN)
 			session_feed(s);
-		if (buf_len(session_output(s)) > 0)
-			return; /* write first */
+		/* Answers go out as they are made, so that little is held. */
+		session_write(s);
 	}
 }
 
@@ -403,20 +404,16 @@ static void session_arm(struct session *s)
 	loop_arm(s->io, want);
 }
 
+/* Go on: write, and take what was held back while there was no room. */
 static void session_pump(struct session *s)
 {
-	size_t before;
-
-	/* What is held back is taken once the output has gone; TLS may hold bytes that no poll tells of. */
 	do {
-		before = buf_len(&s->in);
 		session_write(s);
-		if (s->state == SESSION_OPEN && before > 0)
+		if (s->state == SESSION_OPEN && ws_conn_is_stalled(s->conn))
 			session_feed(s);
 		session_read(s);
 		session_write(s);
-	} while (s->state == SESSION_OPEN && buf_len(session_output(s)) == 0 &&
-		 (buf_len(&s->in) != before || (s->stream.tls != NULL && buf_len(&s->in) > 0)));
+	} while (s->state == SESSION_OPEN && buf_len(session_output(s)) == 0 && ws_conn_is_stalled(s->conn));
 	session_arm(s);
 }
 

@@ -22,7 +22,7 @@ struct ws_conn {
 	void *arg;
 	struct span in; /* what wslay has not taken yet; borrowed during ws_conn_feed */
 	struct buf out;
-	bool paused;
+	bool paused, stalled;
 
 	bool in_frame; /* payload of the frame is still to come */
 	uint64_t left; /* of it, bytes */
@@ -402,6 +402,7 @@ static void conn_take(struct ws_conn *c, const struct wslay_frame_iocb *f)
 size_t ws_conn_feed(struct ws_conn *c, struct span in)
 {
 	c->in = in;
+	c->stalled = true;
 	while (!ws_conn_is_done(c) && !c->paused && buf_len(&c->out) < WS_CONN_OUT_HIGH) {
 		struct wslay_frame_iocb frame = {0};
 		ssize_t rc = wslay_frame_recv(c->frames, &frame);
@@ -412,8 +413,10 @@ size_t ws_conn_feed(struct ws_conn *c, struct span in)
 			conn_fail(c, WS_CODE_PROTOCOL,
 				"a frame header that breaks the rules: a control frame that is long or in "
 				"pieces, or a length not in its shortest form");
-		else
-			break; /* wants more */
+		else { /* wants more */
+			c->stalled = false;
+			break;
+		}
 	}
 	size_t taken = in.len - c->in.len;
 	c->in = SPAN("");
@@ -428,6 +431,11 @@ void ws_conn_pause(struct ws_conn *c, bool paused)
 struct buf *ws_conn_out(struct ws_conn *c)
 {
 	return &c->out;
+}
+
+bool ws_conn_is_stalled(const struct ws_conn *c)
+{
+	return c->stalled && !ws_conn_is_done(c);
 }
 
 bool ws_conn_is_inside(const struct ws_conn *c)

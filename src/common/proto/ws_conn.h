@@ -59,6 +59,8 @@ int ws_conn_send(struct ws_conn *c, enum ws_opcode opcode, struct span payload);
 /* Queue a close frame; code WS_CODE_NONE sends none. -1 when one was sent already, or code or reason may not be sent. */
 int ws_conn_close(struct ws_conn *c, int code, struct span reason);
 
+/* Did ws_conn_feed stop before its input was used up? Then feed again, be it with nothing, once there is room. */
+bool ws_conn_is_stalled(const struct ws_conn *c);
 /* Between the frames of a message, or of a frame? Then the end of the stream cuts something off. */
 bool ws_conn_is_inside(const struct ws_conn *c);
 /* No more input is wanted: a close frame came, or we failed the connection. */
