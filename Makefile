@@ -119,6 +119,11 @@ interop:
 	$(SUB) all
 	$(Q)OUTBORE_BIN=$(abspath $(BIN)) tests/interop/run.sh
 
+lab: # wscat probe against real proxies, right and wrong
+	$(Q)scripts/deps build lab
+	$(SUB) all
+	$(Q)tests/lab/matrix.py $(BIN)/wscat
+
 soak:
 	$(Q)scripts/deps build test
 	$(SUB) SAN=1 slow
@@ -196,7 +201,7 @@ uninstall:
 clean:
 	rm -rf build $(filter-out bin/.gitignore,$(wildcard bin/*))
 
-.PHONY: all deps run test unit system interop soak slow bench fuzz check check-format check-scripts check-man check-layers \
+.PHONY: all deps run test unit system interop lab soak slow bench fuzz check check-format check-scripts check-man check-layers \
 	check-binaries check-cppcheck check-tidy install install-man uninstall clean .FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -14,6 +14,7 @@ static const struct command commands[] = {
 	{"serve", cmd_serve},
 	{"probe", cmd_probe},
 	{"explain", cmd_explain},
+	{"bench", cmd_bench},
 };
 
 int main(int argc, char **argv)
