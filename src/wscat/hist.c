@@ -41,7 +41,7 @@ uint64_t hist_at(const struct hist *h, double share)
 	for (size_t i = 0; i < HIST_CELLS; i++) {
 		seen += h->cells[i];
 		if (h->cells[i] > 0 && (double)seen >= wanted)
-			return end_of(i) - 1 < h->max_us ? end_of(i) - 1 : h->max_us;
+			return i < HIST_CELLS - 1 && end_of(i) - 1 < h->max_us ? end_of(i) - 1 : h->max_us;
 	}
 	return h->max_us;
 }

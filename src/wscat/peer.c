@@ -406,6 +406,8 @@ static void peer_read(struct peer *p)
 			loop_timer_start(&p->timer, PEER_BODY_QUIET_MS);
 		if (p->state == PEER_LINGER)
 			continue; /* nothing counts after the close */
+		if (p->state == PEER_OPEN && p->report.at.close_sent > 0)
+			loop_timer_start(&p->timer, PEER_CLOSE_MS); /* messages that were under way */
 		buf_add(&p->in, bytes, (size_t)n);
 		peer_take(p);
 		if ((size_t)n < sizeof(bytes) && p->stream.tls == NULL)
@@ -465,7 +467,6 @@ static void peer_pump(struct peer *p)
 			peer_read(p);
 		if (p->state >= PEER_HEAD && p->state != PEER_OVER)
 			peer_write(p);
-		/* What was held back is taken once the output has gone. */
 		again = p->state == PEER_OPEN && ws_conn_is_stalled(p->conn) &&
 			peer_backlog(p) < WS_CONN_OUT_HIGH && !p->paused;
 		if (again)

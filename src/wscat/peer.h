@@ -10,7 +10,7 @@
 #include "wscat/target.h"
 
 #define PEER_BODY_MAX 4096     /* bytes kept of the body of an answer that is not 101 */
-#define PEER_CLOSE_MS 5000     /* wait for the peer's close frame */
+#define PEER_CLOSE_MS 5000     /* wait for the peer's close frame, since the last byte */
 #define PEER_LINGER_MS 1000    /* wait for the server to end the connection after the closing handshake */
 #define PEER_BODY_QUIET_MS 300 /* an answer's body that pauses for so long is taken as it is */
 

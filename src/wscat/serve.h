@@ -11,6 +11,7 @@
 
 #define SERVE_HEAD_MS 10000                  /* for TLS and the request */
 #define SERVE_LINGER_MS 1000                 /* for the client's end after ours */
+#define SERVE_STUCK_MS 10000                 /* for a byte to go, once all is said */
 #define SERVE_MESSAGE_MAX (INT64_C(1) << 20) /* bytes: default of --max-size */
 
 struct serve_conf {

@@ -100,17 +100,14 @@ static void session_free(void *arg)
 	free(s);
 }
 
-static void session_die(struct session *s, bool cut)
+static void session_die(struct session *s)
 {
 	if (s->state == SESSION_DEAD)
 		return;
 	s->state = SESSION_DEAD;
 	loop_unwatch(s->io);
 	s->io = NULL;
-	if (cut)
-		stream_abort(&s->stream);
-	else
-		stream_close(&s->stream);
+	stream_close(&s->stream);
 	loop_timer_stop(&s->timer);
 	loop_defer(s->serve->loop, &s->task);
 }
@@ -120,7 +117,7 @@ static void session_linger(struct session *s)
 	if (s->state >= SESSION_LINGER)
 		return;
 	s->state = SESSION_LINGER;
-	loop_timer_start(&s->timer, SERVE_LINGER_MS);
+	loop_timer_start(&s->timer, SERVE_STUCK_MS);
 }
 
 /* --- The script --- */
@@ -146,7 +143,7 @@ static void session_play(struct session *s)
 			break;
 		case SCRIPT_DROP:
 			session_pump(s);
-			session_die(s, false);
+			session_die(s);
 			return;
 		}
 	}
@@ -351,7 +348,7 @@ static void session_read(struct session *s)
 		if (n == STREAM_AGAIN)
 			return;
 		if (n <= 0) {
-			session_die(s, false);
+			session_die(s);
 			return;
 		}
 		if (s->state == SESSION_LINGER)
@@ -376,16 +373,19 @@ static void session_write(struct session *s)
 		if (n == STREAM_AGAIN)
 			return;
 		if (n < 0) {
-			session_die(s, false);
+			session_die(s);
 			return;
 		}
 		buf_consume(out, (size_t)n);
 		buf_release(out);
+		if (s->state == SESSION_LINGER) /* slow is not gone */
+			loop_timer_start(&s->timer, SERVE_STUCK_MS);
 	}
 	if (s->state == SESSION_LINGER && !s->shut) {
 		s->shut = true;
+		loop_timer_start(&s->timer, SERVE_LINGER_MS);
 		if (s->serve->conf->drop_after >= 0 && s->conn != NULL && !ws_conn_is_done(s->conn))
-			session_die(s, false);
+			session_die(s);
 		else
 			stream_shutdown(&s->stream);
 	}
@@ -427,7 +427,7 @@ static void session_on_tls(struct session *s)
 		session_pump(s);
 		break;
 	case TLS_WAIT: loop_arm(s->io, s->stream.want_read); break;
-	case TLS_FAIL: session_die(s, false); break;
+	case TLS_FAIL: session_die(s); break;
 	}
 }
 
@@ -454,7 +454,7 @@ static void session_on_timer(void *arg)
 		if (s->state != SESSION_DEAD)
 			session_pump(s);
 	} else {
-		session_die(s, s->state == SESSION_LINGER);
+		session_die(s);
 	}
 }
 
@@ -479,7 +479,7 @@ void session_start(struct serve *serve, int fd, const struct sockaddr_storage *f
 	if (serve->tls == NULL) {
 		session_arm(s);
 	} else if (tls_accept(&s->stream, serve->tls, &err) < 0) {
-		session_die(s, false);
+		session_die(s);
 	} else {
 		s->state = SESSION_TLS;
 		loop_arm(s->io, LOOP_READ);
@@ -492,11 +492,10 @@ void session_stop_all(struct serve *serve)
 		struct session *s = list_entry(n, struct session, node);
 		if (s->state == SESSION_OPEN) {
 			ws_conn_close(s->conn, WS_CODE_AWAY, SPAN(""));
-			loop_timer_start(&s->timer, SERVE_LINGER_MS);
 			session_linger(s);
 			session_pump(s);
 		} else {
-			session_die(s, false);
+			session_die(s);
 		}
 	}
 }

@@ -399,11 +399,18 @@ static void conn_take(struct ws_conn *c, const struct wslay_frame_iocb *f)
 		conn_take_message(c);
 }
 
+/* A server's output is answers: while it is long, nothing more is asked. A client goes on reading, or two ends that both
+ * have much to say would wait for each other for ever. */
+static bool conn_is_full(const struct ws_conn *c)
+{
+	return !c->conf.is_client && buf_len(&c->out) >= WS_CONN_OUT_HIGH;
+}
+
 size_t ws_conn_feed(struct ws_conn *c, struct span in)
 {
 	c->in = in;
 	c->stalled = true;
-	while (!ws_conn_is_done(c) && !c->paused && buf_len(&c->out) < WS_CONN_OUT_HIGH) {
+	while (!ws_conn_is_done(c) && !c->paused && !conn_is_full(c)) {
 		struct wslay_frame_iocb frame = {0};
 		ssize_t rc = wslay_frame_recv(c->frames, &frame);
 

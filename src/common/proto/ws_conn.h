@@ -24,8 +24,9 @@ enum ws_code { /* RFC 6455, 7.4.1 */
 	WS_CODE_TOO_BIG = 1009,
 };
 
-#define WS_CONTROL_MAX 125                   /* bytes of a ping's, pong's or close's payload */
-#define WS_CONN_OUT_HIGH ((size_t)64 * 1024) /* bytes waiting to be sent at which no more input is taken */
+#define WS_CONTROL_MAX 125 /* bytes of a ping's, pong's or close's payload */
+#define WS_CONN_OUT_HIGH \
+	((size_t)64 * 1024) /* bytes waiting to be sent at which a server takes no more input */
 
 struct ws_conn_conf {
 	bool is_client;
@@ -46,7 +47,7 @@ struct ws_conn; /* opaque */
 struct ws_conn *ws_conn_new(const struct ws_conn_conf *conf, const struct ws_conn_fns *fns, void *arg);
 void ws_conn_free(struct ws_conn *c); /* NULL is fine */
 
-/* Take bytes from the peer; returns how many. Fewer than given: the output is long, or input is paused, or the
+/* Take bytes from the peer; returns how many. Fewer than given: a server's output is long, or input is paused, or the
  * conversation is over. */
 size_t ws_conn_feed(struct ws_conn *c, struct span in);
 /* No callback comes while paused. Feed again afterwards, be it with nothing: some input may have been taken already. */
