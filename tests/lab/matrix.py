@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Probe every chain of the lab with wscat and print the confusion matrix.
 
   matrix.py WSCAT [PATTERN] [--mended] [--jobs N] [-v]

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Conformance of wscat's server and client to RFC 6455 and RFC 7692, over real sockets.
 
   conformance.py WSCAT [server|client] [PATTERN]
