@@ -274,3 +274,14 @@ PY
   [ "$(jq -r '.ws.bench.messages | . > 150 and . < 250' <<<"$output")" = true ]
   fails 3 'Connection refused' "$wscat" bench -t 100ms ws://127.0.0.1:1/
 }
+
+# bats test_tags=slow
+@test "serve: ten thousand connections in 100 MB" {
+  # Each end needs a descriptor for each of them.
+  ulimit -n 12000 || skip 'too few descriptors'
+  serve -q
+  run -0 --separate-stderr timeout 120 "$wscat" bench --json -c 10000 -R 2000 -t 5s --timeout 60s "$url"
+  [ "$(jq -r '.ws.bench | .failed == 0 and .wrong == 0 and .messages > 1000' <<<"$output")" = true ]
+  peak=$(awk '/^VmHWM/ {print $2}' "/proc/$(pid_of server)/status")
+  ((peak < 100000)) || fail_with "its memory grew to $peak KB"
+}

@@ -18,6 +18,7 @@ struct term {
 	struct loop_io *io;
 	char *history; /* the file's name; NULL: no home */
 	bool over;
+	bool renew; /* a line was taken: the library's copy of it is still on display */
 };
 
 static struct term *current;
@@ -34,6 +35,7 @@ static void on_line(char *line)
 	} else if (line[0] != '\0') {
 		add_history(line);
 	}
+	t->renew = !t->over;
 	t->fn(t->arg, line);
 	free(line);
 }
@@ -45,6 +47,11 @@ static void on_input(void *arg, unsigned events)
 	(void)events;
 	if (!t->over)
 		rl_callback_read_char();
+	if (t->renew) {
+		t->renew = false;
+		rl_callback_handler_remove();
+		rl_callback_handler_install(PROMPT, on_line);
+	}
 }
 
 struct term *term_new(struct loop *loop, term_fn *fn, void *arg)
@@ -68,7 +75,7 @@ struct term *term_new(struct loop *loop, term_fn *fn, void *arg)
 
 void term_hide(struct term *t)
 {
-	if (t != NULL && !t->over) {
+	if (t != NULL && !t->over && !t->renew) {
 		fputs("\r\033[K", stdout);
 		fflush(stdout);
 	}
@@ -76,7 +83,7 @@ void term_hide(struct term *t)
 
 void term_show(struct term *t)
 {
-	if (t != NULL && !t->over) {
+	if (t != NULL && !t->over && !t->renew) {
 		fflush(stdout);
 		rl_forced_update_display();
 	}

@@ -229,7 +229,8 @@ int ws_conn_close(struct ws_conn *c, int code, struct span reason)
 		return -1;
 	payload[0] = (char)(code >> 8);
 	payload[1] = (char)(code & 0xff);
-	memcpy(payload + 2, reason.p, reason.len);
+	if (reason.len > 0)
+		memcpy(payload + 2, reason.p, reason.len);
 	c->closed_with = code;
 	return conn_put_frame(c, true, false, WS_CLOSE, span_of(payload, reason.len + 2));
 }
