@@ -156,6 +156,24 @@ certificate() {
   fails 3 'without an answer' "$wscat" "${url/wss:/ws:}" </dev/null
 }
 
+@test "wscat: over HTTP/2, both ends ours" {
+  certificate
+  serve --cert cert.pem --key key.pem --subprotocol b
+  run -0 --separate-stderr timeout 20 "$wscat" --http2 -k --show handshake -s b -x hi -1 "$url" </dev/null
+  [ "$output" = hi ]
+  [[ $stderr == *'> :protocol: websocket'*'< sec-websocket-protocol: b'*'< sec-websocket-extensions: permessage-deflate'* ]]
+  seq 1 100000 >lines
+  timeout 60 "$wscat" -q --http2 -k "$url" <lines | cmp - lines
+  head -c 600000 /dev/urandom | base64 -w 0 >long
+  timeout 60 "$wscat" -q --http2 -k --compression off "$url" <long | tr -d '\n' | cmp - long
+  run -0 "$wscat" bench --json --http2 -k -c 20 -t 500ms --warm-up 0s "$url"
+  wait_for server.out '"status":200' 23
+  stop server
+  [ "$exit_status" = 0 ]
+  serve --cert cert.pem --key key.pem --reject 404
+  fails 3 'answered 404' timeout 20 "$wscat" --http2 -k "$url" </dev/null
+}
+
 @test "wscat: a unix socket" {
   serve
   cat >relay.py <<'PY'

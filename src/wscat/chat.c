@@ -92,11 +92,31 @@ static void chat_show_head(struct chat *c, char mark, struct span head)
 	term_show(c->term);
 }
 
+/* The request as HTTP/2 has it (RFC 8441, 4). */
+static void write_h2_request(const struct chat *c, struct buf *head)
+{
+	struct request_fields fields;
+
+	buf_addf(head, ":method: CONNECT\n:protocol: websocket\n:scheme: https\n:authority: %s\n:path: %s\n",
+		c->request.host, c->request.path);
+	request_list(&c->request, &c->env, &fields);
+	for (size_t i = 0; i < fields.list.count; i++) {
+		struct field f = fields.list.at[i];
+		for (size_t k = 0; k < f.name.len; k++)
+			buf_add_char(head, span_lower(f.name.p[k]));
+		buf_addf(head, ": %.*s\n", (int)f.value.len, f.value.p);
+	}
+	request_list_fini(&fields);
+}
+
 static void chat_show_request(struct chat *c)
 {
 	struct buf head = {0};
 
-	request_write(&c->request, &c->env, &head);
+	if (c->conf->client.http2)
+		write_h2_request(c, &head);
+	else
+		request_write(&c->request, &c->env, &head);
 	chat_show_head(c, '>', buf_span(&head));
 	buf_wipe(&head);
 }

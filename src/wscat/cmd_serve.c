@@ -9,6 +9,7 @@
 #include "common/net/listen.h"
 #include "wscat/cmd.h"
 #include "wscat/env.h"
+#include "wscat/h2serve.h"
 #include "wscat/serve.h"
 
 static const struct opt options[] = {
@@ -122,13 +123,14 @@ static int make_tls(struct serve *s, struct err *err)
 	s->tls = tls_server_context(NULL, err);
 	if (s->tls == NULL || tls_server_add(s->tls, s->conf->cert, s->conf->key, err) < 0)
 		return -1;
-	tls_server_alpn(s->tls, SPAN("\x08http/1.1"));
+	tls_server_alpn(s->tls, SPAN("\x02h2\x08http/1.1"));
 	return 0;
 }
 
 static int run(struct serve *s, struct err *err)
 {
 	list_init(&s->sessions);
+	list_init(&s->h2);
 	s->pool = ws_deflate_pool_new();
 	if ((s->conf->script_file != NULL && read_script(s, err) < 0) ||
 		(s->conf->cert != NULL && make_tls(s, err) < 0))
@@ -143,6 +145,7 @@ static int run(struct serve *s, struct err *err)
 	struct loop_signal *term = loop_on_signal(s->loop, SIGTERM, on_stop, s);
 	announce(s, listen_address(listen));
 	loop_run(s->loop);
+	h2serve_cut_all(s);
 	listen_free(listen);
 	loop_signal_free(intr);
 	loop_signal_free(term);

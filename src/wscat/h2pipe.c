@@ -147,7 +147,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 	if (frame->hd.stream_id != h->id || h->head_done)
 		return 0;
 	if (span_eq(n, SPAN(":status")))
-		buf_addf(&h->in, "HTTP/1.1 %.*s\r\n", (int)v.len, v.p);
+		buf_addf(&h->in, "HTTP/1.1 %.*s HTTP/2\r\n", (int)v.len,
+			v.p); /* no reason there: say what it was */
 	else if (n.len > 0 && n.p[0] != ':')
 		buf_addf(&h->in, "%.*s: %.*s\r\n", (int)n.len, n.p, (int)v.len, v.p);
 	return buf_len(&h->in) > HTTP1_HEAD_MAX ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;

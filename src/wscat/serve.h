@@ -5,6 +5,7 @@
 
 #include "common/base/opt.h"
 #include "common/net/loop.h"
+#include "common/net/stream.h"
 #include "common/net/tls.h"
 #include "common/proto/ws_deflate.h"
 #include "wscat/script.h"
@@ -33,6 +34,7 @@ struct serve {
 	struct ws_deflate_pool *pool;
 	struct script *script; /* NULL: echo */
 	struct list sessions;
+	struct list h2; /* connections of h2serve.c */
 	size_t session_count;
 	bool stopping;
 };
@@ -40,6 +42,20 @@ struct serve {
 /* One connection that was accepted; frees itself. */
 struct session;
 void session_start(struct serve *serve, int fd, const struct sockaddr_storage *from);
+/* A request that came otherwise than by HTTP/1.1, and what it was granted. */
+struct session_offer {
+	const struct fields *fields; /* of the request */
+	const char *path;            /* borrowed */
+	struct ws_deflate_params deflate;
+	struct buf extensions;   /* the answer's field value; the caller frees it */
+	struct span subprotocol; /* likewise; borrowed from fields */
+};
+/* Judge it: 200, or the status to refuse it with. */
+int session_offer(const struct serve *serve, struct session_offer *offer);
+/* Open a WebSocket on a stream that has no descriptor: session_wake says when it may go on. */
+struct session *session_start_stream(struct serve *serve, const struct stream *stream, const char *peer,
+	const struct session_offer *offer);
+void session_wake(struct session *s);
 /* Close with 1001, in order. */
 void session_stop_all(struct serve *serve);
 

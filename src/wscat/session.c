@@ -11,6 +11,7 @@
 #include "common/net/stream.h"
 #include "common/proto/ws.h"
 #include "common/proto/ws_conn.h"
+#include "wscat/h2serve.h"
 #include "wscat/serve.h"
 
 #define READ_SIZE 16384
@@ -36,6 +37,7 @@ struct session {
 	size_t scanned;
 	struct ws_conn *conn;
 	bool shut;   /* our end is sent */
+	bool handed; /* went on as a connection of HTTP/2: nothing to report */
 	size_t step; /* of the script */
 	bool expecting;
 	char peer[DIAL_NAME_MAX];
@@ -86,7 +88,8 @@ static void session_free(void *arg)
 {
 	struct session *s = arg;
 
-	session_report(s);
+	if (!s->handed)
+		session_report(s);
 	list_remove(&s->node);
 	s->serve->session_count--;
 	if (s->serve->stopping && s->serve->session_count == 0)
@@ -417,12 +420,29 @@ static void session_pump(struct session *s)
 	session_arm(s);
 }
 
+/* The connection speaks HTTP/2: its streams become sessions of their own. */
+static void session_hand_over(struct session *s)
+{
+	struct stream stream = s->stream;
+
+	s->handed = true;
+	s->stream.ops = NULL;
+	loop_unwatch(s->io);
+	s->io = NULL;
+	h2serve_start(s->serve, &stream, s->peer);
+	session_die(s);
+}
+
 static void session_on_tls(struct session *s)
 {
 	struct err err;
 
 	switch (tls_handshake(&s->stream, &err)) {
 	case TLS_DONE:
+		if (tls_is_h2(&s->stream)) {
+			session_hand_over(s);
+			break;
+		}
 		s->state = SESSION_HEAD;
 		session_pump(s);
 		break;
@@ -484,6 +504,46 @@ void session_start(struct serve *serve, int fd, const struct sockaddr_storage *f
 		s->state = SESSION_TLS;
 		loop_arm(s->io, LOOP_READ);
 	}
+}
+
+int session_offer(const struct serve *serve, struct session_offer *offer)
+{
+	if (serve->stopping)
+		return 503;
+	if (serve->conf->reject != 0)
+		return (int)serve->conf->reject;
+	if (!span_eq(header_value(offer->fields, SPAN("sec-websocket-version")), SPAN(WS_VERSION)))
+		return 400;
+	offer->subprotocol = choose_subprotocol(serve, offer->fields);
+	ws_deflate_choose(offer->fields, &serve->policy, &offer->deflate);
+	if (offer->deflate.on)
+		ws_deflate_write(&offer->deflate, &offer->extensions);
+	return 200;
+}
+
+struct session *session_start_stream(
+	struct serve *serve, const struct stream *stream, const char *peer, const struct session_offer *offer)
+{
+	struct session *s = mem_alloc(sizeof(*s));
+
+	s->serve = serve;
+	s->start_us = loop_clock_us();
+	snprintf(s->peer, sizeof(s->peer), "%s", peer);
+	s->stream = *stream;
+	s->path = offer->path != NULL ? mem_strdup(offer->path) : NULL;
+	s->subprotocol = offer->subprotocol.len > 0 ? mem_spandup(offer->subprotocol) : NULL;
+	s->status = 200;
+	s->task = (struct loop_task){.fn = session_free, .arg = s};
+	loop_timer_init(&s->timer, serve->loop, session_on_timer, s);
+	list_push(&serve->sessions, &s->node);
+	serve->session_count++;
+	session_open(s, &offer->deflate);
+	return s;
+}
+
+void session_wake(struct session *s)
+{
+	session_pump(s);
 }
 
 void session_stop_all(struct serve *serve)

@@ -486,8 +486,8 @@ static void judge_no_answer(struct inquiry *q)
 		say(q, "HTTP/2 without extended CONNECT");
 		if (q->product == PRODUCT_NGINX)
 			suggest(q, "WS-NGINX-22", SURE_LIKELY);
-		else
-			suggest(q, "WS-APACHE-21", SURE_POSSIBLE);
+		suggest(q, "WS-APACHE-21", SURE_POSSIBLE);
+		suggest(q, "WS-NGINX-22", SURE_POSSIBLE);
 	} else if (failed_with(r, "no-answer") && q->inner != NULL) {
 		say(q, "%s", r->why);
 		suggest(q, "WS-HAPROXY-13", SURE_POSSIBLE);
