@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2154 # what lib.bash sets
+# shellcheck disable=SC2154,SC2094 # what lib.bash sets; cmp reads what the program was given
 # wscat as it is typed: the conversation, serve, bench, bad input.
 
 load lib
@@ -146,7 +146,8 @@ certificate() {
   run -0 "$wscat" -q --cacert cert.pem -x hi -1 "$url" </dev/null
   [ "$output" = hi ]
   run -0 "$wscat" -q -k -x hi -1 "$url" </dev/null
-  port=$(sed 's|.*:\([0-9]*\)/$|\1|' <<<"$url")
+  port=${url##*:}
+  port=${port%/}
   run -0 "$wscat" -q --cacert cert.pem --resolve "name.test:$port:127.0.0.1" -x hi -1 "wss://name.test:$port/" </dev/null
   [ "$output" = hi ]
   run -0 "$wscat" -q --cacert cert.pem --connect-to "127.0.0.1:$port" -x hi -1 wss://name.test/ </dev/null

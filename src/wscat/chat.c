@@ -27,7 +27,6 @@ struct chat {
 	struct env env;
 	struct target target;
 	struct request request;
-	char *origin;
 	enum form form;
 	struct show show;
 	struct buf delimiter;
@@ -55,7 +54,7 @@ static void chat_say(struct chat *c, const char *fmt, ...) __attribute__((format
 static void chat_say(struct chat *c, const char *fmt, ...)
 {
 	char text[2 * ERR_MAX];
-	struct buf line = {.max = 8 * ERR_MAX};
+	struct buf line = {.max = (size_t)8 * ERR_MAX};
 	va_list ap;
 
 	va_start(ap, fmt);

@@ -35,7 +35,8 @@ static const struct opt options[] = {
 	{'f', "in-flight", "N", "without --rate: messages of a connection under way at once (default 1)",
 		OPT_NUMBER(struct bench_conf, flight, 1, FLIGHT_MAX), NULL},
 	{'t', "time", "TIME", "measure for so long (default 10s)",
-		OPT_TIME(struct bench_conf, time_ns, 100 * DURATION_MS, 24 * 3600 * DURATION_S), NULL},
+		OPT_TIME(struct bench_conf, time_ns, 100 * DURATION_MS, INT64_C(24) * 3600 * DURATION_S),
+		NULL},
 	{0, "warm-up", "TIME", "and count nothing for so long before (default 1s)",
 		OPT_TIME(struct bench_conf, warmup_ns, 0, 3600 * DURATION_S), NULL},
 	{'b', "binary", NULL, "binary messages", OPT_BOOL(struct bench_conf, binary), NULL},
@@ -274,7 +275,7 @@ static void print_json(const struct bench *b)
 
 static void print_bars(const struct hist *h)
 {
-	uint64_t most = 0;
+	uint64_t most = 1;
 
 	for (uint64_t from = 1; from <= h->max_us; from *= 2) {
 		uint64_t n = hist_between(h, from == 1 ? 0 : from, from * 2);
@@ -316,7 +317,7 @@ static void bench_connect(struct bench *b)
 	static const struct peer_fns fns = {runner_on_open, runner_on_message, NULL, NULL, runner_on_over};
 	const char *host = b->conf->client.host;
 
-	b->runners = mem_array((size_t)b->conf->connections, sizeof(*b->runners));
+	b->runners = mem_array((size_t)b->conf->connections, sizeof(struct runner *));
 	for (size_t i = 0; i < (size_t)b->conf->connections; i++) {
 		struct request request;
 		struct peer_conf conf = {

@@ -14,7 +14,6 @@ struct reading {
 	struct opt_list *configs;
 	char *key, *name, *url, *config; /* of the mapping at hand; owned */
 	int depth;
-	bool is_key;
 };
 
 static void clear(struct reading *r)

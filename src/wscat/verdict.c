@@ -12,7 +12,6 @@
 
 /* What is being looked into. */
 struct inquiry {
-	struct hop *const *hops;
 	size_t count;
 	size_t at; /* the hop in question */
 	const struct hop *hop;
@@ -712,7 +711,6 @@ void verdict_reach(struct hop *const *hops, size_t count, struct verdict *v)
 		if (n == 0)
 			continue;
 		struct inquiry q = {
-			.hops = hops,
 			.count = count,
 			.at = n - 1,
 			.hop = hops[n - 1],

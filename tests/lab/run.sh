@@ -64,6 +64,7 @@ start)
     case $kind in
     app.env)
       render "$src" "$hopdir/app.env"
+      # shellcheck disable=SC1091,SC2034 # written just now; exported by set -a
       ( set -a; . "$hopdir/app.env"; PORT=$port; exec setsid node "$here/app.js" ) >"$log" 2>&1 & echo $! >"$LAB_DIR/hop$i.pid" ;;
     apache.conf)
       render "$src" "$hopdir/apache.conf"
@@ -85,7 +86,7 @@ start)
     *) die "unknown hop file $f" ;;
     esac
     grep -q '^# lab: not-listening' "$src" 2>/dev/null || waitport 127.0.0.1 "$port" 10 || { cat "$log" >&2; "$0" stop; die "hop $f did not start"; }
-    grep -q '^# lab: tls' "$src" 2>/dev/null && { [ "$i" = 1 ] && scheme=wss; } || true
+    if [ "$i" = 1 ] && grep -q '^# lab: tls' "$src"; then scheme=wss; fi
   done
   path=/echo; [ -f "$chain/path" ] && path=$(cat "$chain/path")
   echo "$scheme://127.0.0.1:$LAB_BASE$path" > "$LAB_DIR/url"

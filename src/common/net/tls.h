@@ -14,9 +14,9 @@ struct tls_client_settings {
 	struct span
 		ca_pem; /* text of one certificate, trusted in place of files and system; empty for none */
 	bool no_verify; /* trust everybody */
-	const char *groups; /* key exchange groups, "P-256:X25519"; NULL: the library's */
-	bool alpn_h2;       /* offer h2 and http/1.1; else what alpn says */
-	struct span alpn;   /* list to offer, "\x08http/1.1"; empty: no ALPN */
+	const char *groups;               /* key exchange groups, "P-256:X25519"; NULL: the library's */
+	bool alpn_h2;                     /* offer h2 and http/1.1; else what alpn says */
+	struct span alpn;                 /* list to offer, "\x08http/1.1"; empty: no ALPN */
 	const char *cert_file, *key_file; /* PEM; the client's own certificate. NULL for none */
 };
 struct tls_context *tls_client_context(const struct tls_client_settings *settings, struct err *err);

@@ -357,7 +357,7 @@ static enum ws_unpack inflate_some(z_stream *z, struct buf *out)
 {
 	do {
 		size_t room = buf_room(out) < STEP ? buf_room(out) : STEP;
-		char last; /* one byte more than allowed shows that there is more */
+		char last = 0; /* one byte more than allowed shows that there is more */
 		char *to = room > 0 ? buf_reserve(out, room) : &last;
 
 		z->next_out = (Bytef *)to;
