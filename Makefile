@@ -189,6 +189,7 @@ $(BUILD)/tidy/%: %.c $(BUILD)/%.o .clang-tidy # after the object, so again when 
 install: all install-man
 	@for p in $(PROGRAMS); do \
 		install -v -D -m 755 $(BIN)/$$p $(DESTDIR)$(BINDIR)/$(PROGRAM_PREFIX)$$p || exit; done
+	$(if $(PROGRAM_PREFIX),,@echo "note: Debian's node-ws and npm have a wscat too; PROGRAM_PREFIX=ob- makes ours ob-wscat")
 
 install-man:
 	@for m in $(MANPAGES); do \

@@ -175,6 +175,49 @@ certificate() {
   fails 3 'answered 404' timeout 20 "$wscat" --http2 -k "$url" </dev/null
 }
 
+# proxy NAME KIND [LOGIN]: its port is in proxy_port.
+proxy() {
+  start "$1" "$top/tests/wscat/proxy.py" "${@:2}"
+  wait_for "$1.out" '^[0-9]+$'
+  proxy_port=$(head -n 1 "$(file_of "$1.out")")
+}
+
+@test "wscat: through an HTTP proxy" {
+  certificate
+  serve --cert cert.pem --key key.pem
+  port=${url##*:}
+  port=${port%/}
+  proxy open http
+  run -0 timeout 20 "$wscat" -q --cacert cert.pem --proxy "http://127.0.0.1:$proxy_port" -x hi -1 "wss://name.test:$port/" </dev/null
+  [ "$output" = hi ]
+  wait_for open.out "asked for name.test:$port"
+  proxy locked http user:pass
+  run -0 timeout 20 "$wscat" -q -k --proxy "http://user:pass@127.0.0.1:$proxy_port/" -x hi -1 "$url" </dev/null
+  [ "$output" = hi ]
+  fails 3 'the proxy answered 407' timeout 20 "$wscat" -k --proxy "http://127.0.0.1:$proxy_port" "$url" </dev/null
+  fails 3 '127.0.0.1:1: Connection refused' "$wscat" --proxy http://127.0.0.1:1 "$url" </dev/null
+}
+
+@test "wscat: through SOCKS5" {
+  serve
+  port=${url##*:}
+  port=${port%/}
+  proxy open socks5
+  run -0 timeout 20 "$wscat" -q --proxy "socks5h://127.0.0.1:$proxy_port" -x hi -1 "ws://name.test:$port/" </dev/null
+  [ "$output" = hi ]
+  wait_for open.out "asked for name.test:$port"
+  run -0 timeout 20 "$wscat" -q --proxy "socks5://127.0.0.1:$proxy_port" -x hi -1 "$url" </dev/null
+  wait_for open.out "asked for 127.0.0.1:$port"
+  fails 3 'say socks5h' timeout 20 "$wscat" --proxy "socks5://127.0.0.1:$proxy_port" "ws://name.test:$port/" </dev/null
+  fails 3 'the proxy did not connect: connection refused' timeout 20 "$wscat" --proxy "socks5h://127.0.0.1:$proxy_port" \
+    ws://refused.test/ </dev/null
+  proxy locked socks5 user:pass
+  run -0 timeout 20 "$wscat" -q --proxy "socks5h://user:pass@127.0.0.1:$proxy_port" -x hi -1 "ws://name.test:$port/" </dev/null
+  [ "$output" = hi ]
+  fails 3 'refuses user name and password' timeout 20 "$wscat" --proxy "socks5h://user:no@127.0.0.1:$proxy_port" "$url" </dev/null
+  fails 3 'wants a login' timeout 20 "$wscat" --proxy "socks5h://127.0.0.1:$proxy_port" "$url" </dev/null
+}
+
 @test "wscat: a unix socket" {
   serve
   cat >relay.py <<'PY'
