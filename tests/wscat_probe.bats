@@ -130,3 +130,19 @@ serve() {
   run -2 --separate-stderr "$wscat" explain WS-NGINX-99
   [[ $stderr == *'there is no WS-NGINX-99'* ]]
 }
+
+@test "probe: its records fit their schema" {
+  serve edge --reject 403
+  serve app
+  "$wscat" probe --json --hop "edge=$url_edge" --hop "app=$url_app" >records || true
+  "$wscat" probe --json "$url_app" >>records
+  "$wscat" probe --json ws://127.0.0.1:1/ >>records || true
+  /usr/bin/python3 - "$top/share/schema/probe.json" records <<'PY'
+import json, sys, jsonschema
+validator = jsonschema.Draft202012Validator(json.load(open(sys.argv[1])))
+records = [json.loads(line) for line in open(sys.argv[2])]
+assert len(records) == 3
+for record in records:
+    validator.validate(record)
+PY
+}
