@@ -572,6 +572,7 @@ static void chat_start(struct chat *c)
 	loop_timer_init(&c->retry, loop, chat_on_retry, c);
 	c->record.max = (size_t)c->conf->client.message_max + SOURCE_CHUNK;
 	c->retry_ms = RETRY_FIRST_MS;
+	srandom((unsigned)loop_clock_us() ^ (unsigned)getpid()); /* clients that lost one server spread out */
 	c->output = sink_new(loop, STDOUT_FILENO, chat_on_output, c);
 	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !c->conf->no_edit)
 		c->term = term_new(loop, chat_on_line, c);

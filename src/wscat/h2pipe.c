@@ -24,7 +24,7 @@ struct h2pipe {
 	size_t head_left; /* bytes of it that are head, and count in no window */
 	struct buf data;  /* from the writer, not yet framed */
 	struct buf wire;  /* framed, not yet sent */
-	bool head_done, ended, deferred, no_connect;
+	bool interim, head_done, ended, deferred, no_connect;
 	const char *why;
 };
 
@@ -125,8 +125,10 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 	}
 	if (frame->hd.stream_id != h->id || h->id == 0)
 		return 0;
-	if (frame->hd.type == NGHTTP2_HEADERS && !h->head_done) {
-		/* An interim answer's head ends like any; the reader passes it over. */
+	if (frame->hd.type == NGHTTP2_HEADERS && h->interim) {
+		buf_clear(&h->in); /* passed over (RFC 9110, 15.2) */
+		h->interim = false;
+	} else if (frame->hd.type == NGHTTP2_HEADERS && !h->head_done) {
 		buf_add_str(&h->in, "\r\n");
 		h->head_left = buf_len(&h->in);
 		h->head_done = true;
@@ -146,6 +148,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 	(void)flags;
 	if (frame->hd.stream_id != h->id || h->head_done)
 		return 0;
+	if (span_eq(n, SPAN(":status")))
+		h->interim = v.len > 0 && v.p[0] == '1';
 	if (span_eq(n, SPAN(":status")))
 		buf_addf(&h->in, "HTTP/1.1 %.*s HTTP/2\r\n", (int)v.len,
 			v.p); /* no reason there: say what it was */

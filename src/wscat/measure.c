@@ -472,6 +472,8 @@ static void check_soak(const struct asker *a, struct hop *h)
 			visit_wait(&v, &never, left < 15000 ? left : 15000);
 		}
 		bool dropped = v.over;
+		if (dropped)
+			h->close_code = peer_report(v.peer)->close_code;
 		if (!v.over)
 			take_close(&v, h);
 		visit_fini(&v);

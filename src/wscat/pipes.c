@@ -119,6 +119,8 @@ struct sink {
 /* Write while that does not wait. */
 static void sink_push(struct sink *s)
 {
+	if (s->broken)
+		buf_clear(&s->buf);
 	while (!s->broken && buf_len(&s->buf) > 0 && (s->io == NULL || is_ready(s->fd, POLLOUT))) {
 		struct span left = buf_span(&s->buf);
 		ssize_t n =

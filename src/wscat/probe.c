@@ -316,8 +316,14 @@ json_t *probe_record(struct probe *p)
 	raise_status(p->record, probe_is_unreachable(p) ? "error" : ours);
 	add_finding(p);
 	json_object_set_new(p->record, "took_ms", json_integer((json_int_t)(p->took_us / 1000)));
-	for (size_t i = 0; i < p->count; i++)
-		json_array_append_new(hops, hop_to_json(p->hops[i]));
+	for (size_t i = 0; i < p->count; i++) {
+		json_t *hop = hop_to_json(p->hops[i]), *found = json_array();
+		if (v->hop == (int)i)
+			json_array_append_new(
+				found, json_string(v->cause != NULL ? v->cause->id : "WS-UNKNOWN"));
+		json_object_set_new(hop, "findings", found);
+		json_array_append_new(hops, hop);
+	}
 	json_object_set_new(
 		p->record, "ws", json_pack("{s:o, s:o}", "verdict", verdict_json(p), "hops", hops));
 	return p->record;

@@ -297,6 +297,11 @@ static void judge_400(struct inquiry *q)
 		q->v->hop = q->at > 0 ? (int)q->at - 1 : VERDICT_CLIENT;
 		return;
 	}
+	if (body_has(q->r, "Session ID unknown")) {
+		say(q, "the session lives on another replica");
+		suggest(q, "WS-K8S-07", SURE_POSSIBLE);
+		return;
+	}
 	if (q->writer == PRODUCT_HAPROXY) {
 		say(q, "HAProxy finds the request itself invalid");
 		suggest(q, "WS-HAPROXY-12", SURE_LIKELY);
@@ -503,6 +508,8 @@ static void judge_idle(struct inquiry *q)
 
 	say(q, "the idle connection ended after %.1f s%s", ms / 1000,
 		q->hop->idle_pinged_lived ? "; with pings it lived" : "");
+	if (q->hop->idle_how != NULL && strstr(q->hop->idle_how, "reset") != NULL && q->inner == NULL)
+		suggest(q, "WS-APP-11", SURE_LIKELY);
 	if (q->product == PRODUCT_NGINX) {
 		suggest(q, "WS-NGINX-07", SURE_LIKELY);
 		if (ms > 59000 && ms < 61000)
@@ -530,7 +537,17 @@ static void judge_size(struct inquiry *q)
 static void judge_soak(struct inquiry *q)
 {
 	say(q, "the connection was lost %d times in %.0f s", q->hop->soak_drops, q->hop->soak_ms / 1000);
+	if (q->product == PRODUCT_CADDY && q->hop->close_code == 1001)
+		suggest(q, "WS-CADDY-11", SURE_LIKELY);
+	if (q->product == PRODUCT_NGINX)
+		suggest(q, "WS-K8S-08", SURE_POSSIBLE);
 	suggest(q, "WS-TUNNEL-10", SURE_POSSIBLE);
+}
+
+static void judge_protocol(struct inquiry *q)
+{
+	say(q, "the app closed with %d: it speaks a protocol of its own", q->hop->close_code);
+	suggest(q, "WS-APP-10", SURE_LIKELY);
 }
 
 static void judge_deflate(struct inquiry *q)
@@ -678,6 +695,11 @@ static bool is_dropped(const struct hop *h)
 	return h->soak_drops > 0;
 }
 
+static bool wants_protocol(const struct hop *h)
+{
+	return h->close_code >= 3500 && h->close_code < 3600;
+}
+
 static bool is_uncompressed(const struct hop *h)
 {
 	return h->offered && !h->granted;
@@ -700,6 +722,7 @@ static const struct {
 	{dies_idle, judge_idle, true},
 	{is_narrow, judge_size, true},
 	{is_dropped, judge_soak, true},
+	{wants_protocol, judge_protocol, false},
 	{is_uncompressed, judge_deflate, false},
 };
 

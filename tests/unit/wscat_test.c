@@ -241,6 +241,54 @@ static void verdicts_are_modest(void)
 	hop_free(app);
 }
 
-TEST_MAIN(TEST(configurations_are_read), TEST(times_are_read), TEST(the_catalogue_is_whole),
-	TEST(the_histogram_is_close), TEST(scripts_are_read), TEST(records_come_back_as_they_went),
-	TEST(verdicts_are_modest))
+/* One hop's facts, and the cause they lead to. */
+static void facts_lead_to_causes(void)
+{
+#define REPLY(status, head, body)                                                                       \
+	"{\"name\":\"h\",\"replies\":{\"upgrade\":{\"status\":" #status ",\"head\":\"HTTP/1.1 " #status \
+	" x\\n" head "\",\"body\":\"" body "\"}}}"
+#define OPENED(more)                                                                             \
+	"{\"name\":\"h\"," more                                                                  \
+	",\"replies\":{\"upgrade\":{\"opened\":true,\"status\":101,\"head\":\"HTTP/1.1 101 x\\n" \
+	"Server: Caddy\\n\"}}}"
+	static const struct {
+		const char *hop, *cause;
+		bool inner_works;
+	} rows[] = {
+		{REPLY(530, "", ""), "WS-TUNNEL-04", false},
+		{REPLY(404, "", ""), "WS-TUNNEL-05", true},
+		{REPLY(502, "", ""), "WS-TUNNEL-01", true},
+		{REPLY(404, "", "default backend - 404"), "WS-K8S-03", true},
+		{REPLY(308, "Location: https://x/\\n", "<center>nginx</center>"), "WS-K8S-02", true},
+		{REPLY(400, "", "Session ID unknown"), "WS-K8S-07", false},
+		{REPLY(404, "", "no"), "WS-APP-03", false},
+		{REPLY(401, "", "no"), "WS-APP-02", false},
+		{REPLY(401, "Server: nginx\\n", "no"), "WS-NGINX-19", true},
+		{REPLY(426, "", "Upgrade Required"), "WS-APP-07", false},
+		{REPLY(200, "Server: Caddy\\nContent-Length: 0\\n", ""), "WS-CADDY-07", true},
+		{REPLY(503, "cache-control: no-cache\\n", "<html><body><h1>503 Service Unavailable</h1>"),
+			"WS-HAPROXY-05", true},
+		{OPENED("\"messages\":{\"close_code\":3501}"), "WS-APP-10", false},
+		{OPENED("\"soak\":{\"ms\":9000,\"drops\":1},\"messages\":{\"close_code\":1001}"),
+			"WS-CADDY-11", true},
+		{OPENED("\"idle\":{\"bound_ms\":9000,\"died_after_ms\":500,\"how\":\"connection reset\"}"),
+			"WS-APP-11", false},
+	};
+	struct hop *inner = from_text(OPEN("inner"));
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct hop *h = from_text(rows[i].hop), *hops[] = {h, inner};
+		struct verdict v;
+		CHECK_FOR(h != NULL, "%s", rows[i].hop);
+		verdict_reach(hops, rows[i].inner_works ? 2 : 1, &v);
+		CHECK_FOR(v.cause != NULL && strcmp(v.cause->id, rows[i].cause) == 0, "%s: %s", rows[i].cause,
+			v.cause != NULL ? v.cause->id : "none");
+		CHECK_FOR(v.fix[0] != '\0' && v.what[0] != '\0', "%s", rows[i].cause);
+		hop_free(h);
+	}
+	hop_free(inner);
+}
+
+TEST_MAIN(TEST(configurations_are_read), TEST(facts_lead_to_causes), TEST(times_are_read),
+	TEST(the_catalogue_is_whole), TEST(the_histogram_is_close), TEST(scripts_are_read),
+	TEST(records_come_back_as_they_went), TEST(verdicts_are_modest))
