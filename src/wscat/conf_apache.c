@@ -212,6 +212,33 @@ static void find_member(struct apache *x)
 	}
 }
 
+/* The ProxyPass at hand written anew: with this URL, and these parameters behind it. */
+static char *pass_with(const struct apache *x, struct span url, const char *parameters)
+{
+	struct buf line = {0};
+
+	buf_add_str(&line, "ProxyPass ");
+	if (!is_located(x->pass))
+		buf_addf(&line, "%.*s ", (int)x->left.len, x->left.p);
+	buf_addf(&line, "%.*s%s%s", (int)url.len, url.p, parameters[0] != '\0' ? " " : "", parameters);
+	char *out = mem_spandup(buf_span(&line));
+	buf_free(&line);
+	return out;
+}
+
+/* A suspect whose fix is the ProxyPass with this URL and these parameters. */
+static void suspect_pass(
+	struct apache *x, const char *id, double ms, bool weak, struct span url, const char *parameters)
+{
+	char *fix = x->is_rewrite ? NULL : pass_with(x, url, parameters);
+
+	if (fix != NULL)
+		conf_suspect(x->list, x->q, x->pass, id, ms, weak, "%s", fix);
+	else
+		conf_suspect(x->list, x->q, x->pass, id, ms, weak, NULL);
+	free(fix);
+}
+
 /* --- Does it upgrade? --- */
 
 /* Another ProxyPass would have taken it as a WebSocket. */
@@ -248,7 +275,7 @@ static void judge_upgrade(struct apache *x)
 			conf_suspect(x->list, x->q, n, "WS-APACHE-07", 0, false, NULL);
 	}
 	if (is_none)
-		conf_suspect(x->list, x->q, x->params, "WS-APACHE-08", 0, false, NULL);
+		suspect_pass(x, "WS-APACHE-08", 0, false, x->url, "upgrade=websocket");
 	else if (x->is_rewrite || takes_ws(x->url) || takes_ws(conf_word(x->params, 1)) || upgrade != NULL)
 		return;
 	else if (span_starts_nocase(x->url, SPAN("balancer://")))
@@ -256,15 +283,10 @@ static void judge_upgrade(struct apache *x)
 			"BalancerMember %.*s upgrade=websocket", (int)conf_word(x->params, 1).len,
 			conf_word(x->params, 1).p);
 	else if (other != NULL)
-		conf_suspect(x->list, x->q, other, is_located(x->pass) ? "WS-APACHE-03" : "WS-APACHE-02", 0,
-			false, NULL);
-	else if (is_located(x->pass))
-		conf_suspect(x->list, x->q, x->pass, "WS-APACHE-01", 0, false,
-			"ProxyPass %.*s upgrade=websocket", (int)x->url.len, x->url.p);
+		suspect_pass(x, is_located(x->pass) ? "WS-APACHE-03" : "WS-APACHE-02", 0, false, x->url,
+			"upgrade=websocket");
 	else
-		conf_suspect(x->list, x->q, x->pass, "WS-APACHE-01", 0, false,
-			"ProxyPass %.*s %.*s upgrade=websocket", (int)x->left.len, x->left.p, (int)x->url.len,
-			x->url.p);
+		suspect_pass(x, "WS-APACHE-01", 0, false, x->url, "upgrade=websocket");
 }
 
 /* --- Where does it go? --- */
@@ -285,6 +307,18 @@ static void judge_slashes(struct apache *x, struct span path)
 		conf_suspect(x->list, x->q, x->pass, "WS-APACHE-11", 0, path.len < 2, NULL);
 }
 
+/* TLS to the app: is it one that speaks TLS? */
+static void judge_plain(struct apache *x, struct span url)
+{
+	bool is_ws = takes_ws(url);
+	struct span rest = span_skip(url, span_find(url, ':'));
+	char *plain = mem_printf("%s%.*s", is_ws ? "ws" : "http", (int)rest.len, rest.p);
+
+	suspect_pass(x, "WS-APACHE-16", 0, x->q->next == NULL || x->q->next_is_tls, span_str(plain),
+		is_ws ? "" : "upgrade=websocket");
+	free(plain);
+}
+
 static void judge_target(struct apache *x)
 {
 	struct span url = span_starts_nocase(x->url, SPAN("balancer://")) ? conf_word(x->params, 1) : x->url,
@@ -299,17 +333,18 @@ static void judge_target(struct apache *x)
 
 	if (!balanced && !x->is_rewrite)
 		judge_slashes(x, path);
-	if (x->q->next != NULL && !conf_is_next(x->q, authority))
-		conf_suspect(x->list, x->q, x->pass, "WS-APACHE-14", 0, false, "ProxyPass to %s", x->q->next);
-	else
-		conf_suspect(x->list, x->q, x->pass, "WS-APACHE-14", 0, true, NULL);
+	char *moved = mem_printf("%.*s://%s%s%.*s", (int)(sep - url.p), url.p,
+		x->q->next != NULL ? x->q->next : "APP:PORT", path.p != NULL ? "/" : "", (int)path.len,
+		path.p != NULL ? path.p : "");
+	suspect_pass(x, "WS-APACHE-14", 0, x->q->next == NULL || conf_is_next(x->q, authority),
+		span_str(moved), takes_ws(url) ? "" : "upgrade=websocket");
+	free(moved);
 	if (!is_tls)
 		return;
 	if (!is_set_on(x, "SSLProxyEngine"))
 		conf_suspect(x->list, x->q, x->pass, "WS-APACHE-15", 0, false, NULL);
 	else
-		conf_suspect(x->list, x->q, x->pass, "WS-APACHE-16", 0,
-			x->q->next == NULL || x->q->next_is_tls, NULL);
+		judge_plain(x, url);
 }
 
 /* --- Times, workers, access --- */
@@ -329,12 +364,11 @@ static void judge_times(struct apache *x)
 	double idle = proxy > core ? proxy : core, wait = proxy > 0 ? proxy : core;
 	if (own != NULL)
 		idle = wait = conf_time(span_str(own), 1000);
-	conf_suspect(x->list, x->q, x->pass, "WS-APACHE-18", idle, false,
-		"%.*s%s%.*s %.*s upgrade=websocket timeout=3600", (int)conf_word(x->pass, 0).len,
-		conf_word(x->pass, 0).p, x->left.len > 0 ? " " : "",
-		is_located(x->pass) ? 0 : (int)x->left.len, x->left.len > 0 ? x->left.p : "", (int)x->url.len,
-		x->url.p);
-	conf_suspect(x->list, x->q, x->pass, "WS-APACHE-17", wait, false, NULL);
+	bool is_ws = takes_ws(x->url);
+	suspect_pass(x, "WS-APACHE-18", idle, false, x->url,
+		is_ws ? "timeout=3600" : "upgrade=websocket timeout=3600");
+	suspect_pass(x, "WS-APACHE-17", wait, false, x->url,
+		is_ws ? "timeout=60" : "upgrade=websocket timeout=60");
 }
 
 static void judge_workers(struct apache *x)

@@ -1,4 +1,7 @@
 /* HAProxy: frontend, backend and server of the request, and the times that apply. */
+#include <stdlib.h>
+
+#include "common/base/mem.h"
 #include "wscat/conffile.h"
 
 struct haproxy {
@@ -249,6 +252,24 @@ static struct span server_option(const struct haproxy *x, const char *name)
 	return SPAN("");
 }
 
+/* A suspect whose fix is the server line with the value behind `ws` (from h2), or behind `maxconn`, replaced. */
+static void suspect_server(struct haproxy *x, const char *id, const char *from, const char *to, double ms)
+{
+	struct buf line = {0};
+
+	for (size_t i = 0; i < x->server->count; i++) {
+		struct span w = x->server->words[i], before = i > 0 ? x->server->words[i - 1] : SPAN("");
+		bool replace = from != NULL ? span_eq(before, SPAN("ws")) && span_eq(w, span_str(from))
+					    : span_eq(before, SPAN("maxconn"));
+		buf_addf(&line, "%s%.*s", i > 0 ? " " : "", replace ? (int)strlen(to) : (int)w.len,
+			replace ? to : w.p);
+	}
+	char *fix = mem_spandup(buf_span(&line));
+	conf_suspect(x->list, x->q, x->server, id, ms, false, "%s", fix);
+	free(fix);
+	buf_free(&line);
+}
+
 static void judge_server(struct haproxy *x)
 {
 	const struct conf_node *at = x->server;
@@ -262,7 +283,7 @@ static void judge_server(struct haproxy *x)
 	if (span_eq(server_option(x, "proto"), SPAN("h2")))
 		conf_suspect(x->list, x->q, x->server, "WS-HAPROXY-08", 0, false, NULL);
 	if (span_eq(server_option(x, "ws"), SPAN("h2")))
-		conf_suspect(x->list, x->q, x->server, "WS-HAPROXY-09", 0, false, NULL);
+		suspect_server(x, "WS-HAPROXY-09", "h2", "h1", 0);
 	if (server_option(x, "maxconn").len > 0)
 		conf_suspect(
 			x->list, x->q, x->server, "WS-HAPROXY-10", queue > 0 ? queue : connect, false, NULL);

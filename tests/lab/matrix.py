@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """Probe every chain of the lab with wscat and print the confusion matrix.
 
-  matrix.py WSCAT [PATTERN] [--mended] [--jobs N] [-v]
+  matrix.py WSCAT [PATTERN] [--mended | --pasted] [--jobs N] [-v]
 
 Each chain is started with real proxies; `wscat probe` is run once from outside, then its record is judged again with
-the configurations of the proxies. --mended applies the edit of fixes.json first and expects no fault at all.
+the configurations of the proxies. --mended applies the edit of fixes.json first and expects no fault at all. --pasted
+does so with the line that wscat itself suggests, where it suggests a line and not an action in words.
 Exit 1 when a bound of BOUNDS is missed."""
 import argparse, concurrent.futures as futures, json, os, random, re, shutil, socket, subprocess, sys, tempfile
 
@@ -111,6 +112,93 @@ class Chain:
             raise RuntimeError(f'{bare.stdout[:300]} {bare.stderr} {read.stderr}')
 
 
+DIRECTIVES = ('ProxyPass', 'ProxyPreserveHost', 'BalancerMember', 'Require', 'SSLProxyEngine', 'proxy_', 'location', 'auth_', 'timeout',
+    'server', 'reverse_proxy', 'handle_path', 'response_header_timeout')
+
+
+def paste_nginx(text, fix):
+    """nginx takes any layout: a directive replaces the one of its name, or goes before proxy_pass."""
+    text = re.sub(r'(?m)^# (?!lab:).*\n', '', text)  # a comment may name the directive
+    if fix.startswith('location'):
+        return re.sub(r'location [^{]*\{', lambda m: fix, text, count=1)
+    for directive in re.findall(r'[^;]+;', fix):
+        words = directive.split()
+        name = ' '.join(words[:2]) if words[0] == 'proxy_set_header' else words[0].rstrip(';')
+        pattern = re.compile(r'(?<![\w$])' + re.escape(name) + r'\s[^;]*;')
+        if pattern.search(text):
+            text = pattern.sub(lambda m: directive.strip(), text, count=1)
+        else:
+            text = text.replace('proxy_pass', directive.strip() + ' proxy_pass', 1)
+    return text
+
+
+def paste(kind, text, number, fix):
+    """The configuration with the fix pasted in at its line; None when the fix is no line."""
+    fix = fix.split('    (')[0]
+    removed = re.match(r'Remove `(.*?)`', fix)
+    if removed and kind == 'nginx':
+        return text.replace(removed.group(1), '') if removed.group(1) in text else None
+    if not removed and not fix.startswith(DIRECTIVES):
+        return None
+    if kind == 'nginx':
+        return paste_nginx(text, fix)
+    lines = text.split('\n')
+    old, indent = lines[number].split(), lines[number][:len(lines[number]) - len(lines[number].lstrip())]
+    same = 2 if fix.startswith('timeout') else 1
+    if removed:
+        del lines[number]
+    elif old[:same] == fix.split()[:same]:
+        lines[number] = indent + fix + (' {' if old[-1] == '{' and not fix.endswith('{') else '')
+    elif fix.startswith('handle_path'):
+        lines[number] = indent + fix
+    elif fix.startswith('SSLProxyEngine'):
+        lines.insert(0, fix)
+    else:
+        lines.insert(number + 1, indent + fix)
+    return '\n'.join(lines)
+
+
+def edit_of(chain, hops, env, verdict):
+    """The suggestion as an edit of the chain's template. None when it is no line."""
+    hop = next((h for h in hops if h['name'] == verdict['hop']), None)
+    if not hop or not verdict['where'] or hop['kind'] not in CONFIGS:
+        return None
+    number, base, index = int(verdict['where'].rsplit(':', 1)[1]), int(env['LAB_BASE']), int(hop['number'])
+    file = next(f for f in os.listdir(f'{HERE}/chains/{chain["name"]}') if f.startswith(hop['number'] + '-'))
+    text = open(f'{HERE}/chains/{chain["name"]}/{file}').read()
+    whole = open(f'{env["LAB_DIR"]}/hop{index}/{CONFIGS[hop["kind"]]}').read()
+    fix = verdict['fix'].replace(str(base + index), '@NEXT@').replace(str(base + 9), '@DEAD@')
+    pasted = paste(hop['kind'], text, number - 1 - (whole.count('\n') - text.count('\n')), fix)
+    return {'file': file, 'replace': text, 'with': pasted} if pasted else None
+
+
+def run_pasted(wscat, chain):
+    """(chain, what happened): '' when the suggestion mends it, None when it is no line."""
+    try:
+        with Chain(wscat, chain, None) as c:
+            edit = edit_of(chain, c.hops, c.env, c.probe()[1])
+        if edit is None:
+            return chain, None
+        _, got = run(wscat, chain, edit)
+        if isinstance(got, str):
+            return chain, got
+        # caddy-down has a second fault behind the first.
+        gone = got[1]['cause'] != chain['cause'] and (not got[1]['fault'] or chain['name'] == 'caddy-down')
+        return chain, '' if gone else f'{got[1]["cause"]}: {got[1]["what"]} [{edit["with"][:200]!r}]'
+    except Exception as e:
+        return chain, repr(e)
+
+
+def report_pasted(results):
+    mended = [c['name'] for c, why in results if why == '']
+    failed = [(c['name'], why) for c, why in results if why]
+    for name, why in failed:
+        print(f'MISS {name}: {why[:300]}')
+    print(f'{len(mended)} chains mended by the line that was suggested, {len(failed)} not; '
+          f'in {len(results) - len(mended) - len(failed)} the suggestion is an action in words')
+    return not failed
+
+
 def run(wscat, chain, mended):
     for attempt in (1, 2, 3):  # a port may be taken between the look and the start
         try:
@@ -157,6 +245,8 @@ def report(results, mended, verbose):
             ok = hop and cause
         if not ok or verbose:
             print(f'{"ok  " if ok else "MISS"} {chain["name"]}: expected {expected} at {chain["blame"]}')
+            if verbose and read['fix']:
+                print(f'     fix: {os.path.basename(read["where"] or "-")}: {read["fix"]}')
             for label, v in (('outside', bare), ('config', read)):
                 print(f'     {label}: {v["cause"]} at {v["hop"]} ({v["confidence"]["cause"]}/{v["confidence"]["hop"]}): {v["what"]} [{v["evidence"]}]')
     print('\nexpected        judged          chains')
@@ -179,6 +269,7 @@ def main():
     parser.add_argument('wscat')
     parser.add_argument('pattern', nargs='?', default='.')
     parser.add_argument('--mended', action='store_true')
+    parser.add_argument('--pasted', action='store_true')
     parser.add_argument('--jobs', type=int, default=2)
     parser.add_argument('-v', action='store_true')
     args = parser.parse_args()
@@ -186,6 +277,10 @@ def main():
     todo = [(c, fixes.get(c['name']) if args.mended else None) for c in chains(args.pattern)]
     if args.mended:
         todo = [(c, f) for c, f in todo if f]
+    if args.pasted:
+        with futures.ThreadPoolExecutor(args.jobs) as pool:
+            results = list(pool.map(lambda t: run_pasted(os.path.abspath(args.wscat), t[0]), [t for t in todo if t[0]['cause'] != 'OK']))
+        sys.exit(0 if report_pasted(results) else 1)
     with futures.ThreadPoolExecutor(args.jobs) as pool:
         results = list(pool.map(lambda t: run(os.path.abspath(args.wscat), *t), todo))
     sys.exit(0 if report(results, args.mended, args.v) else 1)
