@@ -123,6 +123,7 @@ lab: # wscat probe against real proxies, right and wrong
 	$(Q)scripts/deps build lab
 	$(SUB) all
 	$(Q)tests/lab/matrix.py $(BIN)/wscat
+	$(Q)tests/lab/matrix.py $(BIN)/wscat --pasted
 
 soak:
 	$(Q)scripts/deps build test
