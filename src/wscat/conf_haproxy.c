@@ -174,9 +174,8 @@ static void choose_back(struct haproxy *x)
 
 /* --- What it does --- */
 
-/* "timeout NAME TIME" of a section, or else of its defaults; negative when there is none. */
-static double timeout_of(const struct conf_node *section, const struct conf_node *defaults, const char *name,
-	const struct conf_node **at)
+/* "timeout NAME TIME" of a section; negative when there is none, or no section. */
+static double timeout_in(const struct conf_node *section, const char *name, const struct conf_node **at)
 {
 	double ms = -1;
 
@@ -186,7 +185,16 @@ static double timeout_of(const struct conf_node *section, const struct conf_node
 			*at = n;
 		}
 	}
-	return ms < 0 && defaults != NULL ? timeout_of(defaults, NULL, name, at) : ms;
+	return ms;
+}
+
+/* The same, or else that of the section's defaults. */
+static double timeout_of(const struct conf_node *section, const struct conf_node *defaults, const char *name,
+	const struct conf_node **at)
+{
+	double ms = timeout_in(section, name, at);
+
+	return ms < 0 ? timeout_in(defaults, name, at) : ms;
 }
 
 static bool is_tcp(const struct haproxy *x)

@@ -37,6 +37,7 @@ struct session {
 	size_t scanned;
 	struct ws_conn *conn;
 	bool shut;   /* our end is sent */
+	bool drop;   /* to be cut, not ended */
 	bool handed; /* went on as a connection of HTTP/2: nothing to report */
 	size_t step; /* of the script */
 	bool expecting;
@@ -123,6 +124,13 @@ static void session_linger(struct session *s)
 	loop_timer_start(&s->timer, SERVE_STUCK_MS);
 }
 
+/* Cut it once what was said has gone, without a close frame. */
+static void session_drop(struct session *s)
+{
+	s->drop = true;
+	session_linger(s);
+}
+
 /* --- The script --- */
 
 /* Play on until a step waits. */
@@ -144,10 +152,7 @@ static void session_play(struct session *s)
 		case SCRIPT_CLOSE:
 			ws_conn_close(s->conn, step->code != 0 ? step->code : WS_CODE_NORMAL, text);
 			break;
-		case SCRIPT_DROP:
-			session_pump(s);
-			session_die(s);
-			return;
+		case SCRIPT_DROP: session_drop(s); return;
 		}
 	}
 }
@@ -186,7 +191,7 @@ static void session_on_message(void *arg, enum ws_opcode opcode, struct span mes
 	if (conf->close_after > 0 && s->messages_in == (uint64_t)conf->close_after)
 		ws_conn_close(s->conn, (int)conf->close_code, SPAN(""));
 	if (conf->drop_after > 0 && s->messages_in == (uint64_t)conf->drop_after)
-		s->state = SESSION_LINGER; /* cut once what was answered has gone */
+		session_drop(s);
 }
 
 static void session_open(struct session *s, const struct ws_deflate_params *deflate)
@@ -208,7 +213,7 @@ static void session_open(struct session *s, const struct ws_deflate_params *defl
 	if (conf->close_after == 0)
 		ws_conn_close(s->conn, (int)conf->close_code, SPAN(""));
 	if (conf->drop_after == 0)
-		session_linger(s);
+		session_drop(s);
 	session_play(s);
 }
 
@@ -387,7 +392,7 @@ static void session_write(struct session *s)
 	if (s->state == SESSION_LINGER && !s->shut) {
 		s->shut = true;
 		loop_timer_start(&s->timer, SERVE_LINGER_MS);
-		if (s->serve->conf->drop_after >= 0 && s->conn != NULL && !ws_conn_is_done(s->conn))
+		if (s->drop)
 			session_die(s);
 		else
 			stream_shutdown(&s->stream);
