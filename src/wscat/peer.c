@@ -528,22 +528,30 @@ static void peer_connected(struct peer *p)
 	}
 }
 
+/* Send what is to be said to the proxy. False when that failed. */
+static bool peer_tell_proxy(struct peer *p)
+{
+	while (buf_len(&p->proxy_out) > 0) {
+		ssize_t n = stream_write(&p->stream, buf_span(&p->proxy_out).p, buf_len(&p->proxy_out));
+		if (n == STREAM_FAIL) {
+			peer_fail(p, PEER_NO_PROXY, "proxy: %s", p->stream.why);
+			return false;
+		}
+		if (n == STREAM_AGAIN)
+			break;
+		buf_consume(&p->proxy_out, (size_t)n);
+	}
+	return true;
+}
+
 /* Before TLS, so always the plain stream; one byte too many would be TLS's, so the answer is read byte by byte. */
 static void peer_on_proxy(struct peer *p)
 {
 	struct err err;
 	char byte;
 
-	while (buf_len(&p->proxy_out) > 0) {
-		ssize_t n = stream_write(&p->stream, buf_span(&p->proxy_out).p, buf_len(&p->proxy_out));
-		if (n == STREAM_FAIL) {
-			peer_fail(p, PEER_NO_PROXY, "proxy: %s", p->stream.why);
-			return;
-		}
-		if (n == STREAM_AGAIN)
-			break;
-		buf_consume(&p->proxy_out, (size_t)n);
-	}
+	if (!peer_tell_proxy(p))
+		return;
 	for (;;) {
 		ssize_t n = stream_read(&p->stream, &byte, 1);
 		if (n == STREAM_AGAIN)
@@ -561,10 +569,8 @@ static void peer_on_proxy(struct peer *p)
 		case PARSE_BAD: peer_fail(p, PEER_NO_PROXY, "%s", err.text); return;
 		case PARSE_MORE: break;
 		}
-		if (buf_len(&p->proxy_out) > 0) {
-			peer_on_proxy(p);
+		if (!peer_tell_proxy(p))
 			return;
-		}
 	}
 	loop_arm(p->io, LOOP_READ | (buf_len(&p->proxy_out) > 0 ? LOOP_WRITE : 0));
 }
