@@ -9,8 +9,8 @@ PROGRAM_PREFIX ?=# before the installed names: `tunnel` and `wscat` are others' 
 FUZZ_TIME ?= 30# seconds for each fuzz target
 
 # A program is src/NAME/main.c, the rest of its folder and what it needs of src/common.
-PROGRAMS := tunnel
-LIBS     := -lssl -lcrypto -lnghttp2 -lwslay -luv -lyaml -ljansson -lidn2 -lz -lm -pthread
+PROGRAMS := tunnel wscat
+LIBS     := -ledit -lssl -lcrypto -lnghttp2 -lwslay -luv -lyaml -ljansson -lidn2 -lz -lm -pthread
 
 ifdef FUZZ# how `make fuzz` calls itself: its objects count what they cover, which takes clang
 CC       := clang
@@ -119,6 +119,12 @@ interop:
 	$(SUB) all
 	$(Q)OUTBORE_BIN=$(abspath $(BIN)) tests/interop/run.sh
 
+lab: # wscat probe against real proxies, right and wrong
+	$(Q)scripts/deps build lab
+	$(SUB) all
+	$(Q)tests/lab/matrix.py $(BIN)/wscat
+	$(Q)tests/lab/matrix.py $(BIN)/wscat --pasted
+
 soak:
 	$(Q)scripts/deps build test
 	$(SUB) SAN=1 slow
@@ -184,6 +190,7 @@ $(BUILD)/tidy/%: %.c $(BUILD)/%.o .clang-tidy # after the object, so again when 
 install: all install-man
 	@for p in $(PROGRAMS); do \
 		install -v -D -m 755 $(BIN)/$$p $(DESTDIR)$(BINDIR)/$(PROGRAM_PREFIX)$$p || exit; done
+	$(if $(PROGRAM_PREFIX),,@echo "note: Debian's node-ws and npm have a wscat too; PROGRAM_PREFIX=ob- makes ours ob-wscat")
 
 install-man:
 	@for m in $(MANPAGES); do \
@@ -196,7 +203,7 @@ uninstall:
 clean:
 	rm -rf build $(filter-out bin/.gitignore,$(wildcard bin/*))
 
-.PHONY: all deps run test unit system interop soak slow bench fuzz check check-format check-scripts check-man check-layers \
+.PHONY: all deps run test unit system interop lab soak slow bench fuzz check check-format check-scripts check-man check-layers \
 	check-binaries check-cppcheck check-tidy install install-man uninstall clean .FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

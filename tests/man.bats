@@ -99,3 +99,19 @@ same_options() {
     [[ -s $top/man/${program##*/}.1 ]]
   done
 }
+
+@test "wscat(1) has the options of the conversation" {
+  same_options wscat.1 "$bin/wscat" -- 'Connection' 'Conversation'
+}
+
+@test "wscat(1) has the options of wscat probe" {
+  same_options wscat.1 "$bin/wscat" probe -- 'Connection' 'wscat probe'
+}
+
+@test "wscat(1) has the options of wscat serve" {
+  same_options wscat.1 "$bin/wscat" serve -- 'wscat serve'
+}
+
+@test "wscat(1) has the options of wscat bench" {
+  same_options wscat.1 "$bin/wscat" bench -- 'Connection' 'wscat bench'
+}

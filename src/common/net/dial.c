@@ -19,6 +19,7 @@ struct attempt {
 struct dial {
 	struct loop *loop;
 	dial_fn *fn;
+	loop_fn *on_found;
 	void *arg;
 	char *host, *port;
 	int64_t keepalive_s;
@@ -227,6 +228,8 @@ static void dial_on_found(void *arg, struct addrinfo *found, const char *why)
 	}
 	if (why != NULL)
 		d->why = why;
+	if (d->on_found != NULL && d->count > 0)
+		d->on_found(d->arg);
 	dial_try_next(d);
 }
 
@@ -251,6 +254,8 @@ static void dial_begin(void *arg)
 	struct err err;
 
 	if (d->count > 0 || dial_keep_numeric(d)) {
+		if (d->on_found != NULL)
+			d->on_found(d->arg);
 		dial_try_next(d);
 		return;
 	}
@@ -284,6 +289,7 @@ struct dial *dial_start(struct loop *loop, const struct dial_target *target, dia
 
 	d->loop = loop;
 	d->fn = fn;
+	d->on_found = target->on_found;
 	d->arg = arg;
 	d->won = -1;
 	d->keepalive_s = target->keepalive_s;

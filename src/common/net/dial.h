@@ -18,6 +18,7 @@ struct dial_target {
 	int64_t timeout_ms;    /* for everything; 0 = none */
 	int64_t keepalive_s;   /* TCP keep-alive interval; 0 = the kernel's, negative = off */
 	bool one_by_one;       /* no parallel attempts ("no happy eyeballs") */
+	loop_fn *on_found;     /* called with dial_start's arg once there are addresses to try; may be NULL */
 };
 
 struct dial; /* opaque: one attempt to connect, frees itself when it has reported */

@@ -6,6 +6,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -86,6 +87,38 @@ static int tls_load_trust(SSL_CTX *ctx, const struct tls_client_settings *settin
 	return 0;
 }
 
+static int tls_no_passphrase(char *out, int size, int writing, void *arg)
+{
+	(void)out;
+	(void)size;
+	(void)writing;
+	(void)arg;
+	return -1;
+}
+
+static int tls_use_files(SSL_CTX *ctx, const char *cert_file, const char *key_file, struct err *err)
+{
+	/* Nobody is there to be asked for one. */
+	SSL_CTX_set_default_passwd_cb(ctx, tls_no_passphrase);
+	if (access(cert_file, R_OK) < 0)
+		return err_sys(err, "%s", cert_file);
+	if (access(key_file, R_OK) < 0)
+		return err_sys(err, "%s", key_file);
+	if (SSL_CTX_use_certificate_chain_file(ctx, cert_file) != 1) {
+		ERR_clear_error();
+		return err_set(
+			err, "%s: no certificate in it; PEM is expected, the server's own first", cert_file);
+	}
+	if (SSL_CTX_use_PrivateKey_file(ctx, key_file, SSL_FILETYPE_PEM) != 1) {
+		bool other = ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH ||
+			     ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_TYPE_MISMATCH;
+		ERR_clear_error();
+		return other ? err_set(err, "%s: not the key of %s", key_file, cert_file)
+			     : err_set(err, "%s: no key in it; PEM without passphrase is expected", key_file);
+	}
+	return 0;
+}
+
 struct tls_context *tls_client_context(const struct tls_client_settings *settings, struct err *err)
 {
 	static const unsigned char alpn_h2[] = "\x02h2\x08http/1.1";
@@ -106,6 +139,14 @@ struct tls_context *tls_client_context(const struct tls_client_settings *setting
 	}
 	if (settings->alpn_h2)
 		SSL_CTX_set_alpn_protos(ctx, alpn_h2, sizeof(alpn_h2) - 1);
+	else if (settings->alpn.len > 0)
+		SSL_CTX_set_alpn_protos(
+			ctx, (const unsigned char *)settings->alpn.p, (unsigned)settings->alpn.len);
+	if (settings->cert_file != NULL &&
+		tls_use_files(ctx, settings->cert_file, settings->key_file, err) < 0) {
+		SSL_CTX_free(ctx);
+		return NULL;
+	}
 	struct tls_context *tls = mem_alloc(sizeof(*tls));
 	tls->ctx = ctx;
 	return tls;
@@ -150,38 +191,6 @@ struct tls_context *tls_server_context(const char *groups, struct err *err)
 	SSL_CTX_set_tlsext_servername_arg(ctx, tls);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	return tls;
-}
-
-static int tls_no_passphrase(char *out, int size, int writing, void *arg)
-{
-	(void)out;
-	(void)size;
-	(void)writing;
-	(void)arg;
-	return -1;
-}
-
-static int tls_use_files(SSL_CTX *ctx, const char *cert_file, const char *key_file, struct err *err)
-{
-	/* Nobody is there to be asked for one. */
-	SSL_CTX_set_default_passwd_cb(ctx, tls_no_passphrase);
-	if (access(cert_file, R_OK) < 0)
-		return err_sys(err, "%s", cert_file);
-	if (access(key_file, R_OK) < 0)
-		return err_sys(err, "%s", key_file);
-	if (SSL_CTX_use_certificate_chain_file(ctx, cert_file) != 1) {
-		ERR_clear_error();
-		return err_set(
-			err, "%s: no certificate in it; PEM is expected, the server's own first", cert_file);
-	}
-	if (SSL_CTX_use_PrivateKey_file(ctx, key_file, SSL_FILETYPE_PEM) != 1) {
-		bool other = ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH ||
-			     ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_TYPE_MISMATCH;
-		ERR_clear_error();
-		return other ? err_set(err, "%s: not the key of %s", key_file, cert_file)
-			     : err_set(err, "%s: no key in it; PEM without passphrase is expected", key_file);
-	}
-	return 0;
 }
 
 static int tls_use_pem(SSL_CTX *ctx, struct span cert_pem, struct span key_pem, struct err *err)
@@ -389,15 +398,65 @@ enum tls_step tls_handshake(struct stream *s, struct err *err)
 	return TLS_FAIL;
 }
 
-bool tls_is_h2(const struct stream *s)
+struct span tls_alpn(const struct stream *s)
 {
-	const unsigned char *name;
+	const unsigned char *name = NULL;
 	unsigned len = 0;
 
-	if (s->tls == NULL)
+	if (s->tls != NULL)
+		SSL_get0_alpn_selected(s->tls, &name, &len);
+	return span_of((const char *)name, len);
+}
+
+bool tls_is_h2(const struct stream *s)
+{
+	return span_eq(tls_alpn(s), SPAN("h2"));
+}
+
+/* Append a name, after a space; whole or not at all. */
+static void tls_add_name(char names[TLS_NAMES_MAX], const char *name)
+{
+	size_t held = strlen(names), len = strlen(name);
+
+	if (held + len + 2 <= TLS_NAMES_MAX)
+		snprintf(names + held, TLS_NAMES_MAX - held, "%s%s", held > 0 ? " " : "", name);
+}
+
+static void tls_add_general_name(char names[TLS_NAMES_MAX], const GENERAL_NAME *name)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (name->type == GEN_DNS) {
+		const ASN1_IA5STRING *dns = name->d.dNSName;
+		/* A NUL inside would hide what follows it. */
+		if (strlen((const char *)dns->data) == (size_t)dns->length)
+			tls_add_name(names, (const char *)dns->data);
+	} else if (name->type == GEN_IPADD) {
+		const ASN1_OCTET_STRING *ip = name->d.iPAddress;
+		if ((ip->length == 4 || ip->length == 16) &&
+			inet_ntop(ip->length == 4 ? AF_INET : AF_INET6, ip->data, text, sizeof(text)) != NULL)
+			tls_add_name(names, text);
+	}
+}
+
+bool tls_peer_cert(const struct stream *s, struct tls_peer_cert *out)
+{
+	X509 *cert = s->tls != NULL ? SSL_get0_peer_certificate(s->tls) : NULL;
+	int days = 0, seconds = 0;
+
+	*out = (struct tls_peer_cert){0};
+	if (cert == NULL)
 		return false;
-	SSL_get0_alpn_selected(s->tls, &name, &len);
-	return len == 2 && memcmp(name, "h2", 2) == 0;
+	GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++)
+		tls_add_general_name(out->names, sk_GENERAL_NAME_value(names, i));
+	GENERAL_NAMES_free(names);
+	if (out->names[0] == '\0')
+		X509_NAME_get_text_by_NID(
+			X509_get_subject_name(cert), NID_commonName, out->names, (int)sizeof(out->names));
+	if (ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(cert)) == 1)
+		out->days_left = days + seconds / 86400.0;
+	return true;
 }
 
 const char *tls_version(const struct stream *s)

@@ -14,8 +14,10 @@ struct tls_client_settings {
 	struct span
 		ca_pem; /* text of one certificate, trusted in place of files and system; empty for none */
 	bool no_verify; /* trust everybody */
-	const char *groups; /* key exchange groups, "P-256:X25519"; NULL: the library's */
-	bool alpn_h2;       /* offer h2 and http/1.1; else no ALPN */
+	const char *groups;               /* key exchange groups, "P-256:X25519"; NULL: the library's */
+	bool alpn_h2;                     /* offer h2 and http/1.1; else what alpn says */
+	struct span alpn;                 /* list to offer, "\x08http/1.1"; empty: no ALPN */
+	const char *cert_file, *key_file; /* PEM; the client's own certificate. NULL for none */
 };
 struct tls_context *tls_client_context(const struct tls_client_settings *settings, struct err *err);
 
@@ -46,6 +48,16 @@ enum tls_step {
 /* Go on with the handshake. After TLS_WAIT, s->want_read says what to wait for. */
 enum tls_step tls_handshake(struct stream *s, struct err *err);
 
+/* What ALPN chose; empty when nothing. */
+struct span tls_alpn(const struct stream *s);
+#define TLS_NAMES_MAX 256 /* bytes of the names shown of a certificate */
+struct tls_peer_cert {
+	char names
+		[TLS_NAMES_MAX]; /* its DNS names and addresses, or its common name; separated by spaces, cut */
+	double days_left;        /* negative when expired */
+};
+/* What the peer's certificate says, whether it was verified or not. False when it showed none. */
+bool tls_peer_cert(const struct stream *s, struct tls_peer_cert *out);
 /* Was h2 agreed on by ALPN? */
 bool tls_is_h2(const struct stream *s);
 /* Negotiated version, "TLSv1.3"; a constant string, "" for a plain stream. */

@@ -1,6 +1,8 @@
 /* The WebSocket handshake. */
 #include <openssl/evp.h>
+#include <openssl/rand.h>
 #include <openssl/sha.h>
+#include <stdlib.h>
 
 #include "common/base/base64.h"
 #include "common/proto/ws.h"
@@ -63,4 +65,34 @@ bool ws_is_accepted(const struct fields *fields, struct span key)
 
 	return header_count(fields, name) == 1 && ws_is_upgrade(fields) && ws_accept(key, expected) &&
 	       span_eq(header_value(fields, name), span_of(expected, WS_ACCEPT_LEN));
+}
+
+const char *ws_judge_accept(const struct fields *fields, struct span key)
+{
+	static const struct span name = {"sec-websocket-accept", 20};
+	char expected[WS_ACCEPT_LEN];
+
+	if (!header_has_token(fields, SPAN("upgrade"), SPAN("websocket")))
+		return header_count(fields, SPAN("upgrade")) > 0
+			       ? "Upgrade names something other than websocket"
+			       : "no Upgrade field";
+	if (!header_has_token(fields, SPAN("connection"), SPAN("upgrade")))
+		return "Connection does not list upgrade";
+	if (header_count(fields, name) == 0)
+		return "no Sec-WebSocket-Accept field";
+	if (header_count(fields, name) > 1)
+		return "Sec-WebSocket-Accept is there twice";
+	if (!ws_accept(key, expected) ||
+		!span_eq(header_value(fields, name), span_of(expected, WS_ACCEPT_LEN)))
+		return "Sec-WebSocket-Accept does not answer our key";
+	return NULL;
+}
+
+void ws_make_key(char out[WS_KEY_LEN + 1])
+{
+	unsigned char bytes[16];
+
+	if (RAND_bytes(bytes, sizeof(bytes)) != 1)
+		abort();
+	EVP_EncodeBlock((unsigned char *)out, bytes, sizeof(bytes));
 }

@@ -21,6 +21,12 @@ bool ws_is_upgrade(const struct fields *fields);
  * it is 101 from an origin and 200 through a tunnel. */
 bool ws_is_accepted(const struct fields *fields, struct span key);
 
+/* The same for a client that was answered 101, rule by rule (RFC 6455, 4.1): NULL when it holds, else what is wrong, a
+ * constant string. */
+const char *ws_judge_accept(const struct fields *fields, struct span key);
+/* A fresh Sec-WebSocket-Key, NUL-terminated. */
+void ws_make_key(char out[WS_KEY_LEN + 1]);
+
 /* What a request asks for. */
 enum ws_ask {
 	WS_ASK_NOTHING, /* no upgrade to WebSocket */

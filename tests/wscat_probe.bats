@@ -1,0 +1,148 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2154 # what lib.bash sets
+# wscat probe and explain as they are typed. The diagnoses themselves are held against real proxies by `make lab`.
+
+load lib
+
+wscat=${OUTBORE_BIN:-$top/bin}/wscat
+
+setup() {
+  cd "$BATS_TEST_TMPDIR" || return
+}
+
+teardown() {
+  stop_all
+}
+
+# serve NAME [OPTION...]: a server; its URL is in url_NAME.
+serve() {
+  local name=$1
+  shift
+  start "$name" "$wscat" serve -q --json --listen 127.0.0.1:0 "$@"
+  wait_for "$name.out" '"event":"listening"'
+  printf -v "url_$name" %s "$(value 'select(.event == "listening").target.url' "$name")"
+}
+
+@test "probe: a hop that works" {
+  serve app
+  run -0 --separate-stderr "$wscat" probe "$url_app"
+  [[ $output == *'101 open'*'all hops pass'* ]]
+  [ -z "$stderr" ]
+  run -0 "$wscat" probe --json --echo "$url_app"
+  [ "$(jq -r '[.kind, .status, .ws.verdict.hop, .ws.hops[0].ok, .ws.hops[0].messages.echoes, .ws.hops[0].messages.pings] | @csv' <<<"$output")" = '"probe","ok",,true,true,5' ]
+}
+
+@test "probe: the outer hop is to blame when the inner one works" {
+  serve edge --reject 403
+  serve app
+  run -1 --separate-stderr "$wscat" probe --hop "edge=$url_edge" --hop "app=$url_app"
+  [[ $output == *'> edge'*'<- here'*'broken: edge (certain)'* ]]
+  run -1 "$wscat" probe --json --hop "edge=$url_edge" --hop "app=$url_app"
+  [ "$(jq -r '.ws.verdict | [.hop, .cause, .confidence.hop] | @csv' <<<"$output")" = '"edge",,"certain"' ]
+  [ "$(jq -r '.ws.hops[0].replies | keys | length <= 9' <<<"$output")" = true ]
+}
+
+@test "probe: the inner hop is to blame when both fail" {
+  serve edge --reject 502
+  serve app --wrong-accept
+  run -1 "$wscat" probe --json --hop "edge=$url_edge" --hop "app=$url_app"
+  [ "$(jq -r '.ws.verdict | [.hop, .cause] | @csv' <<<"$output")" = '"app","WS-APP-04"' ]
+  [ "$(jq -r '.findings[0] | [.id, .severity, .where, .tool] | @csv' <<<"$output")" = '"WS-APP-04","error","app","wscat"' ]
+}
+
+@test "probe: hops from a file" {
+  serve app
+  printf -- '- name: front\n  url: %s\n- {name: app, url: "%s"}\n' "$url_app" "$url_app" >hops.yml
+  run -0 "$wscat" probe --json --hops hops.yml
+  [ "$(jq -r '[.ws.hops[].name] | join(" ")' <<<"$output")" = 'front app' ]
+  printf -- '- name: x\n  nope: y\n' >hops.yml
+  run -3 --separate-stderr "$wscat" probe --hops hops.yml
+  [[ $stderr == *'line 2: "nope"'* ]]
+}
+
+@test "probe: two machines make one picture" {
+  serve edge --reject 404
+  serve app
+  "$wscat" probe --json --hop "app=$url_app" >inner
+  run -1 bash -c "'$wscat' probe --json --hop 'edge=$url_edge' - <inner"
+  [ "$(jq -r '[.ws.hops[].name] | join(" ")' <<<"$output")" = 'edge app' ]
+  [ "$(jq -r '.ws.verdict.hop' <<<"$output")" = edge ]
+  # Judged again, it says the same; what others wrote stays.
+  jq -c '. + {rotation: {x: 1}, findings: (.findings + [{id: "R1", tool: "credrotate"}])}' <<<"$output" >record
+  run -1 bash -c "'$wscat' probe --json - <record"
+  [ "$(jq -r '[.ws.verdict.hop, .rotation.x, ([.findings[].id] | sort | join(" "))] | @csv' <<<"$output")" = '"edge",1,"R1 WS-UNKNOWN"' ]
+}
+
+@test "probe: records that are not for it pass, lines that are none are named" {
+  serve app
+  printf '%s\n' '{"schema":"outbore/1","kind":"config","later":true}' 'nonsense' '{"schema":"outbore/2"}' \
+    "{\"schema\":\"outbore/1\",\"kind\":\"rule\",\"target\":{\"url\":\"$url_app\"},\"ingress\":{\"a\":1}}" >records
+  run -3 --separate-stderr bash -c "'$wscat' probe --json - <records"
+  [ "$(jq -r .kind <<<"$output" | paste -sd ' ')" = 'config error error probe' ]
+  [ "$(tail -n 1 <<<"$output" | jq -r '[.ingress.a, .ws.hops[0].ok] | @csv')" = 1,true ]
+  [[ $stderr == *'line 2: not a record'*'line 3: a record of another major version'* ]]
+}
+
+@test "probe: formats for machines that build" {
+  serve bad --reject 500
+  serve app
+  run -1 "$wscat" probe --format tap "$url_app" "$url_bad"
+  [[ $output == "ok 1 - $url_app"*"not ok 2 - $url_bad"*'1..2' ]]
+  run -1 "$wscat" probe --format junit "$url_app" "$url_bad"
+  python3 -c 'import sys, xml.etree.ElementTree as e; r = e.fromstring(sys.argv[1]); assert len(r) == 2 and len(r.findall(".//failure")) == 1' "$output"
+  run -1 "$wscat" probe --format github "$url_app" "$url_bad"
+  [[ $output == "::error title="* ]]
+}
+
+@test "probe: worse than it was is a failure" {
+  serve app
+  "$wscat" probe --json --hop "app=$url_app" >before
+  run -0 "$wscat" probe --expect before --hop "app=$url_app"
+  stop app
+  serve app --compression off
+  run -1 "$wscat" probe --expect before --hop "app=$url_app"
+  [[ $output == *'worse than expected: app: compressed, and does not'* ]]
+}
+
+@test "probe: idle, size" {
+  serve app --max-size 5000
+  run -1 "$wscat" probe --json --max-frame 10000 --hop "x=$url_app" --hop "app=$url_app"
+  [ "$(jq -r '[.ws.verdict.cause, .ws.hops[1].size.passed, .ws.hops[1].size.close_code] | @csv' <<<"$output")" = '"WS-APP-06",5000,1009' ]
+  printf 'wait 1200ms\ndrop\n' >script
+  serve short --script script
+  run -1 "$wscat" probe --json --idle 3s "$url_short"
+  [ "$(jq -r '.ws.hops[0].idle.died_after_ms | . > 1100 and . < 2500' <<<"$output")" = true ]
+}
+
+@test "probe: nothing to reach is exit status 3" {
+  run -3 "$wscat" probe ws://127.0.0.1:1/
+  run -2 --separate-stderr "$wscat" probe
+  [[ $stderr == *'nothing to probe'* ]]
+  run -2 --separate-stderr "$wscat" probe --hop nothing
+  [[ $stderr == *'not NAME=URL'* ]]
+}
+
+@test "explain: every cause has its page" {
+  run -0 "$wscat" explain
+  [ "${#lines[@]}" = 108 ]
+  run -0 "$wscat" explain ws-nginx-07
+  [[ $output == *'proxy_read_timeout 1h;'* ]]
+  run -2 --separate-stderr "$wscat" explain WS-NGINX-99
+  [[ $stderr == *'there is no WS-NGINX-99'* ]]
+}
+
+@test "probe: its records fit their schema" {
+  serve edge --reject 403
+  serve app
+  "$wscat" probe --json --hop "edge=$url_edge" --hop "app=$url_app" >records || true
+  "$wscat" probe --json "$url_app" >>records
+  "$wscat" probe --json ws://127.0.0.1:1/ >>records || true
+  /usr/bin/python3 - "$top/share/schema/probe.json" records <<'PY'
+import json, sys, jsonschema
+validator = jsonschema.Draft202012Validator(json.load(open(sys.argv[1])))
+records = [json.loads(line) for line in open(sys.argv[2])]
+assert len(records) == 3
+for record in records:
+    validator.validate(record)
+PY
+}
