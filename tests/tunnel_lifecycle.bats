@@ -167,10 +167,12 @@ let_end() {
   start_connector first --url "http://127.0.0.1:$origin_port"
   start_connector second --url "http://127.0.0.1:$origin_port"
   within "$wait_s" metric_is "$edge_metrics" outbore_edge_tunnel_connections 4
-  start visitor "$peers/visitor.py" load "$edge_http" '/slow?ms=20' --count 40 --seconds 3
+  start visitor "$peers/visitor.py" load "$edge_http" '/slow?ms=20' --count 40 --seconds 60
   wait_for visitor.out loading
   within "$wait_s" more_requests_than 500
   stop first KILL
+  within "$wait_s" more_requests_than "$(($(metric "$edge_metrics" outbore_edge_requests_total) + 500))"
+  kill -TERM "$(pid_of visitor)"
   ended visitor
   value .statuses,.failures visitor # shown if it fails
   # An answer that has begun cannot be asked for again. cloudflared sends head and body apart, so a few may be cut.

@@ -12,7 +12,7 @@
   dribble ADDRESS PATH --seconds S a request head, a byte every half second: after how many seconds came which status
   abandon ADDRESS PATH --count N   N requests, 100 at a time, each left without its answer a moment later
   idle ADDRESS PATH --count N      N connections that say nothing
-  load ADDRESS PATH --seconds S    GETs on kept connections, one after another: statuses, failures, errors
+  load ADDRESS PATH --seconds S    GETs on kept connections, one after another, for S seconds or until SIGTERM: statuses, failures
 """
 
 import argparse
@@ -234,14 +234,18 @@ async def idle(o):
 
 async def load(o):
     statuses, failures = collections.Counter(), collections.Counter()
-    until = time.monotonic() + o.seconds
+    until, ending = time.monotonic() + o.seconds, asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)
+
+    def goes_on():
+        return time.monotonic() < until and not ending.is_set()
 
     async def one():
         begun = False
-        while time.monotonic() < until:
+        while goes_on():
             try:
                 reader, writer = await dial(o.address)
-                while time.monotonic() < until:
+                while goes_on():
                     begun = False
                     writer.write(request(o.path))
                     answer = await Answer(reader).head()
