@@ -4,7 +4,10 @@
 
 #include "common/base/buf.h"
 #include "common/base/mem.h"
+#include "common/base/utf8.h"
 #include "common/conf/hostname.h"
+#include "common/conf/punycode.h"
+#include "common/conf/rx_class.h"
 
 bool hostname_split_port(struct span text, struct span *host)
 {
@@ -92,6 +95,45 @@ static bool has_struck_sign(struct span label)
 	return false;
 }
 
+/* Symbols that UTS 46 maps or refuses, in whole blocks: what stands beside them there is left without a form, too. */
+static const struct rx_range not_plain[] = {{0x2100, 0x214f}, {0x249c, 0x24e9}, {0x2e80, 0x2fff},
+	{0x3036, 0x3036}, {0x3190, 0x33ff}, {0xffe0, 0xffff}, {0x1d100, 0x1d1ff}, {0x1f100, 0x1f2ff}};
+
+static bool is_plain_symbol(const struct rx_class *symbols, uint32_t c)
+{
+	struct rx_ranges others = {not_plain, sizeof(not_plain) / sizeof(not_plain[0])};
+
+	return rx_ranges_have(rx_class_ranges(symbols), c) && !rx_ranges_have(others, c);
+}
+
+/* The code points of a label that holds nothing but ASCII and plain symbols; 0 when it holds others, too. */
+static size_t symbols_of(struct span label, uint32_t points[PUNYCODE_MAX])
+{
+	struct rx_class symbols = {0};
+	size_t count = 0, len;
+
+	rx_class_add_unicode(&symbols, SPAN("So"));
+	rx_class_clean(&symbols);
+	for (; label.len > 0 && count < PUNYCODE_MAX; label = span_skip(label, len)) {
+		uint32_t c;
+		len = utf8_decode(label, &c);
+		if (len == 0 || (c >= 0x80 && !is_plain_symbol(&symbols, c)))
+			break;
+		points[count++] = c < 0x80 ? (uint32_t)span_lower((char)c) : c;
+	}
+	rx_class_free(&symbols);
+	return label.len == 0 ? count : 0;
+}
+
+/* libidn2 holds labels against IDNA 2008, which has no symbols; UTS 46 takes them as they are. */
+static bool add_symbols(struct buf *out, struct span label)
+{
+	uint32_t points[PUNYCODE_MAX];
+	size_t count = symbols_of(label, points);
+
+	return count > 0 && buf_add_str(out, "xn--") == 0 && punycode_encode(points, count, out) == 0;
+}
+
 /* Append one label's form. */
 static bool add_label(struct buf *out, struct span label)
 {
@@ -112,7 +154,7 @@ static bool add_label(struct buf *out, struct span label)
 	if (form != NULL)
 		idn2_free(form);
 	free(text);
-	return good;
+	return good || (rc == IDN2_DISALLOWED && add_symbols(out, label));
 }
 
 char *hostname_punycode(struct span name)

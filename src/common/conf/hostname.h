@@ -15,10 +15,10 @@ bool hostname_has_bad_wildcard(struct span name);
  * transitional, with the STD3 and hyphen rules, lengths not checked. NULL when a label breaks a rule or when the form is
  * the name itself. To be freed.
  *
- * Labels in ASCII are judged here, others by libidn2, which differs in this: symbols that IDNA 2008 disallows but UTS 46
- * does not (U+2603, emoji) have no form, nor have labels of more than 63 bytes; the bidi rule is judged label by label, not
- * over the whole name; and its Unicode tables are newer or older
- * than those of the Go release that cloudflared was built with. */
+ * Labels in ASCII are judged here, and those of ASCII and symbols (U+2603, emoji), which IDNA 2008 disallows and UTS 46 does
+ * not; others by libidn2, which differs in this: labels of letters and symbols beyond ASCII, and of more than 63 bytes, have
+ * no form; the bidi rule is judged label by label, not over the whole name; and its Unicode tables are newer or older than
+ * those of the Go release that cloudflared was built with. */
 char *hostname_punycode(struct span name);
 
 #endif
