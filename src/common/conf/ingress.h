@@ -159,6 +159,9 @@ struct ingress_file {
 enum ingress_fault ingress_parse(struct span yaml, struct ingress_file *out, struct ingress_error *error);
 void ingress_file_free(struct ingress_file *f);
 
+/* Is the text ADDRESS/BITS, as Go's net.ParseCIDR takes it? */
+bool ingress_is_cidr(struct span text);
+
 /* One rule that serves everything, as cloudflared makes it of --url and its like. service is parsed as in a file; options
  * are the defaults. NULL with err. */
 struct ingress *ingress_single(struct span service, struct err *err);

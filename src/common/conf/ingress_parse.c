@@ -160,10 +160,9 @@ static enum ingress_fault decode_file(struct reading *r, const struct yaml_tree 
 
 /* --- Checking rules --- */
 
-/* Go's net.ParseCIDR. */
-static bool is_cidr(const char *text)
+bool ingress_is_cidr(struct span text)
 {
-	struct span length, address = span_cut(span_str(text), '/', &length);
+	struct span length, address = span_cut(text, '/', &length);
 	char plain[INET6_ADDRSTRLEN + 1];
 	unsigned char bytes[16];
 	uint64_t n;
@@ -185,7 +184,7 @@ static enum ingress_fault check_ip_rules(struct reading *r, const struct ingress
 		const struct ingress_ip_rule *rule = &o->ip_rules[i];
 		if (rule->prefix == NULL || rule->prefix[0] == '\0')
 			return fault(r, INGRESS_IP_RULE, at, "ipRules: a rule has no prefix");
-		if (!is_cidr(rule->prefix)) {
+		if (!ingress_is_cidr(span_str(rule->prefix))) {
 			fault(r, INGRESS_IP_RULE, at, "");
 			err_set(&r->error->err, "ipRules: prefix \"%s\" is not ADDRESS/BITS", rule->prefix);
 			return INGRESS_IP_RULE;

@@ -118,6 +118,11 @@ static const struct flag *find_flag(struct span name)
 	return NULL;
 }
 
+const char *settings_name(size_t i)
+{
+	return i < sizeof(flags) / sizeof(flags[0]) ? flags[i].name : NULL;
+}
+
 const char *settings_needed(enum settings_type type)
 {
 	switch (type) {

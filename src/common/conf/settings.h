@@ -32,6 +32,8 @@ struct settings {
  * reason and its place, when the value has not the flag's type. */
 bool settings_add(struct settings *s, struct span name, const struct yaml_node *value, struct yaml_mark *at,
 	struct err *err);
+/* The name of each flag that is known, from 0 on; NULL past the last. */
+const char *settings_name(size_t i);
 /* NULL when it is not there. */
 const struct setting *settings_find(const struct settings *s, const char *name);
 /* What a setting of the type needs, for messages: "a text". */
