@@ -9,7 +9,7 @@ PROGRAM_PREFIX ?=# before the installed names: `tunnel` and `wscat` are others' 
 FUZZ_TIME ?= 30# seconds for each fuzz target
 
 # A program is src/NAME/main.c, the rest of its folder and what it needs of src/common.
-PROGRAMS := tunnel wscat
+PROGRAMS := tunnel wscat ingress-lint
 LIBS     := -ledit -lssl -lcrypto -lnghttp2 -lwslay -luv -lyaml -ljansson -lidn2 -lz -lm -pthread
 
 ifdef FUZZ# how `make fuzz` calls itself: its objects count what they cover, which takes clang

@@ -85,6 +85,9 @@ static void test_punycode(void)
 		{"a\xe2\x89\xa0.example", NULL},
 		{"\xc3\xbc_.example", NULL},
 		{"\xff.example", NULL},
+		{"\xe2\x98\x83.example", "xn--n3h.example"},
+		{"I\xe2\x99\xa5NY.example", "xn--iny-zx5a.example"},
+		{"\xe2\x98\x83\xf0\x9f\x98\x80\xe2\x98\x83.example", "xn--n3ha65476a.example"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -1,0 +1,101 @@
+/* Applying fixes. */
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "common/base/fsx.h"
+#include "common/base/mem.h"
+#include "ingress-lint/fix.h"
+
+static int by_place(const void *a, const void *b)
+{
+	const struct lint_edit *x = *(const struct lint_edit *const *)a,
+			       *y = *(const struct lint_edit *const *)b;
+
+	return (x->from > y->from) - (x->from < y->from);
+}
+
+/* The edits in order; of those that overlap the first. To be freed. */
+static const struct lint_edit **edits_of(const struct input *in, size_t *count)
+{
+	const struct lint_edit **edits = mem_array(in->lint.count + 1, sizeof(edits[0]));
+	size_t n = 0, kept = 0;
+
+	for (size_t i = 0; i < in->lint.count; i++)
+		if (in->lint.findings[i].edit.text != NULL &&
+			in->lint.findings[i].edit.to <= buf_len(&in->text))
+			edits[n++] = &in->lint.findings[i].edit;
+	if (n > 1)
+		qsort(edits, n, sizeof(edits[0]), by_place);
+	for (size_t i = 0; i < n; i++)
+		if (kept == 0 || edits[i]->from >= edits[kept - 1]->to)
+			edits[kept++] = edits[i];
+	*count = kept;
+	return edits;
+}
+
+static void apply(const struct input *in, struct buf *out)
+{
+	struct span text = buf_span(&in->text);
+	size_t count, at = 0;
+	const struct lint_edit **edits = edits_of(in, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		buf_add_span(out, span_of(text.p + at, edits[i]->from - at));
+		buf_add_str(out, edits[i]->text);
+		at = edits[i]->to;
+	}
+	buf_add_span(out, span_skip(text, at));
+	free(edits);
+}
+
+int fix_write(const struct input *in, struct err *err)
+{
+	struct buf fixed = {0};
+	struct stat st;
+	int rc = 0;
+
+	apply(in, &fixed);
+	if (!span_eq(buf_span(&fixed), buf_span(&in->text))) {
+		if (strcmp(in->name, "-") == 0)
+			rc = err_set(err, "-: cannot be written to; use --fix=diff");
+		else if (stat(in->name, &st) < 0)
+			rc = err_sys(err, "%s: cannot be written", in->name);
+		else
+			rc = fsx_write(in->name, buf_span(&fixed), st.st_mode & 07777, err);
+	}
+	buf_free(&fixed);
+	return rc;
+}
+
+/* --- Patches --- */
+
+/* Lines are replaced one by one: an edit stays within its line. */
+static void print_hunk(FILE *to, unsigned number, struct span old, struct span new)
+{
+	fprintf(to, "@@ -%u +%u @@\n-%.*s\n+%.*s\n", number, number, (int)old.len, old.p, (int)new.len,
+		new.p);
+}
+
+static void print_patch(FILE *to, const struct input *in, struct span fixed)
+{
+	struct span a = buf_span(&in->text), b = fixed;
+
+	fprintf(to, "--- %s\n+++ %s\n", in->name, in->name);
+	for (unsigned number = 1; a.p != NULL && b.p != NULL; number++) {
+		struct span old = span_cut(a, '\n', &a), new = span_cut(b, '\n', &b);
+		if (!span_eq(old, new))
+			print_hunk(to, number, old, new);
+	}
+}
+
+int fix_diff(FILE *to, const struct input *inputs, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct buf fixed = {0};
+		apply(&inputs[i], &fixed);
+		if (!span_eq(buf_span(&fixed), buf_span(&inputs[i].text)))
+			print_patch(to, &inputs[i], buf_span(&fixed));
+		buf_free(&fixed);
+	}
+	return ferror(to) != 0 ? -1 : 0;
+}

@@ -1,0 +1,19 @@
+/* ingress-lint: what cloudflared makes of a configuration, and what is wrong with it. */
+#include <signal.h>
+#include <string.h>
+
+#include "ingress-lint/cmd.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} commands[] = {{"lint", cmd_lint}, {"rule", cmd_rule}, {"rules", cmd_rules}, {"explain", cmd_explain}};
+
+int main(int argc, char **argv)
+{
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 2, argv + 2);
+	return cmd_lint(argc - 1, argv + 1);
+}

@@ -1,0 +1,12 @@
+/* Targets for other tools: a record for each rule that can be reached. */
+#ifndef LINT_RECORDS_H
+#define LINT_RECORDS_H
+
+#include <stdio.h>
+
+#include "ingress-lint/input.h"
+
+/* -1 when the stream failed. */
+int records_print(FILE *to, const struct input *inputs, size_t count);
+
+#endif

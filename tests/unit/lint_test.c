@@ -1,0 +1,237 @@
+/* The linter: each rule's pair of examples, and what it proves held against trying. */
+#include <jansson.h>
+
+#include "common/base/base64.h"
+#include "common/base/mem.h"
+#include "ingress-lint/proof.h"
+#include "ingress-lint/run.h"
+#include "test.h"
+
+#define ROWS 105
+#define ROUNDS 150
+
+/* Call fn for each line of a corpus file; the number of lines. */
+static size_t each_case(const char *path, void (*fn)(const json_t *c, void *arg), void *arg)
+{
+	FILE *f = fopen(path, "r");
+	char *line = NULL;
+	size_t cap = 0, count = 0;
+
+	CHECK_FOR(f != NULL, "%s", path);
+	while (f != NULL && getline(&line, &cap, f) > 0) {
+		json_t *c = json_loads(line, JSON_ALLOW_NUL, NULL);
+		CHECK(c != NULL);
+		fn(c, arg);
+		json_decref(c);
+		count++;
+	}
+	free(line);
+	if (f != NULL)
+		fclose(f);
+	return count;
+}
+
+static const char *text_of(const json_t *c, const char *key)
+{
+	return json_string_value(json_object_get(c, key));
+}
+
+/* --- The catalogue's examples --- */
+
+static void lint_text(struct input *in, struct span text)
+{
+	static const struct opt_list none;
+	const struct run_options how = {.enable = &none, .disable = &none};
+
+	*in = (struct input){.name = "config.yml"};
+	buf_add_span(&in->text, text);
+	run_lint(in, 1, &how);
+}
+
+static bool raises(const char *text, const char *id)
+{
+	struct input in;
+	bool raised = false;
+
+	lint_text(&in, span_str(text));
+	for (size_t i = 0; i < in.lint.count; i++)
+		raised = raised || strcmp(in.lint.findings[i].rule->id, id) == 0;
+	input_fini(&in);
+	return raised;
+}
+
+static void check_row(const json_t *c, void *arg)
+{
+	const char *id = text_of(c, "id");
+	const struct catalogue_rule *rule = catalogue_find(span_str(id));
+
+	(void)arg;
+	CHECK_FOR(rule != NULL, "%s", id);
+	if (rule == NULL)
+		return;
+	CHECK_FOR(strcmp(rule->name, text_of(c, "name")) == 0, "%s", id);
+	CHECK_FOR(strcmp(catalogue_severity_name(rule->severity), text_of(c, "severity")) == 0, "%s", id);
+	CHECK_FOR(raises(text_of(c, "bad"), id), "%s bad", id);
+	CHECK_FOR(!raises(text_of(c, "good"), id), "%s good", id);
+	CHECK_FOR(raises(rule->bad, id) && !raises(rule->good, id), "%s in the catalogue", id);
+}
+
+static void test_examples(void)
+{
+	size_t rules = 0;
+
+	CHECK(each_case("tests/corpus/ingress/lint.jsonl", check_row, NULL) == ROWS);
+	for (const struct catalogue_rule *r = catalogue_next(NULL); r != NULL; r = catalogue_next(r))
+		rules++;
+	CHECK(rules == ROWS);
+}
+
+/* --- What is refused is an error, what is accepted is not --- */
+
+static bool is_refusal(const struct lint_finding *f)
+{
+	return f->severity == CATALOGUE_ERROR && strncmp(f->rule->id, "IL0", 3) == 0;
+}
+
+static void check_verdict(const json_t *c, void *arg)
+{
+	const json_t *text = json_object_get(c, "config");
+	struct span coded = span_str(text_of(c, "config_base64"));
+	char *bytes = mem_alloc(coded.len + 1);
+	size_t len = 0;
+	bool refused = false;
+	struct input in;
+
+	(void)arg;
+	if (json_is_string(text))
+		lint_text(&in, span_of(json_string_value(text), json_string_length(text)));
+	else if (base64_decode(coded, BASE64_PADDED, bytes, coded.len, &len))
+		lint_text(&in, span_of(bytes, len));
+	for (size_t i = 0; i < in.lint.count; i++)
+		refused = refused || is_refusal(&in.lint.findings[i]);
+	CHECK_FOR(refused != json_is_true(json_object_get(c, "valid")), "%s", text_of(c, "id"));
+	input_fini(&in);
+	free(bytes);
+}
+
+static void test_refusals(void)
+{
+	CHECK(each_case("tests/corpus/ingress/validate.jsonl", check_verdict, NULL) == 1104);
+}
+
+/* --- Proofs --- */
+
+static unsigned next_random(uint64_t *seed)
+{
+	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
+	return (unsigned)(*seed >> 33);
+}
+
+static const char *const hosts[] = {
+	"a.test", "b.test", "*.test", "*.a.test", "c.a.test", "", "B\xc3\xbc.test"};
+static const char *const paths[] = {"", "^/a", "^/a/", "/a", "/b$", "^/(a|b)", "^/[ab]+$", "\\.\\.", "^/b?",
+	"a|b", "(?i)^/A", "b^", "^/a\n", "^/x", "/", "^/$"};
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+
+static void add_rules(struct buf *yaml, uint64_t *seed)
+{
+	buf_add_str(yaml, "ingress:\n");
+	for (unsigned n = 1 + next_random(seed) % 6; n > 0; n--) {
+		const char *host = hosts[next_random(seed) % COUNT(hosts)],
+			   *path = paths[next_random(seed) % COUNT(paths)];
+		if (host[0] == '\0' && path[0] == '\0')
+			path = "^/q";
+		buf_addf(yaml, "  - {hostname: \"%s\", path: ", host);
+		json_t *quoted = json_string(path);
+		char *text = json_dumps(quoted, JSON_ENCODE_ANY);
+		buf_addf(yaml, "%s, service: \"http://h:%u\"}\n", text, 1 + next_random(seed) % 3);
+		free(text);
+		json_decref(quoted);
+	}
+	buf_add_str(yaml, "  - service: http_status:404\n");
+}
+
+/* Each rule tried by itself, in order. */
+static size_t naive_match(const struct view *v, const char *host, struct span path)
+{
+	for (size_t i = 0; i < v->count; i++) {
+		const struct view_rule *r = &v->rules[i];
+		struct span name = span_str(host);
+		bool host_fits = view_is_any(r->host) || span_eq(name, span_str(r->host)) ||
+				 (r->punycode != NULL && span_eq(name, span_str(r->punycode))) ||
+				 (view_is_wildcard(r->host) && span_ends(name, span_str(r->host + 1)));
+		if (!host_fits)
+			continue;
+		if (r->set == NULL)
+			return i;
+		struct rx_scan *scan = rx_scan_new(r->set);
+		bool path_fits = rx_scan_first(scan, path) == 0;
+		rx_scan_free(scan);
+		if (path_fits)
+			return i;
+	}
+	return v->count;
+}
+
+/* Does any of some short paths on some hosts reach the rule? */
+static bool is_reached_by_trial(const struct view *v, size_t rule)
+{
+	static const char *const tried[] = {
+		"a.test", "b.test", "c.test", "c.a.test", "d.a.test", "z.example", "xn--b-xga.test"};
+	static const char letters[] = {'a', 'b', '/', '.', 'x', 'A', '\n', 'q'};
+	char path[4] = {'/'};
+
+	for (size_t h = 0; h < COUNT(tried); h++)
+		for (size_t number = 0; number < COUNT(letters) * COUNT(letters) * COUNT(letters); number++) {
+			size_t rest = number;
+			for (size_t i = 1; i < sizeof(path); i++, rest /= COUNT(letters))
+				path[i] = letters[rest % COUNT(letters)];
+			for (size_t len = 1; len <= sizeof(path); len++)
+				if (naive_match(v, tried[h], span_of(path, len)) == rule)
+					return true;
+		}
+	return false;
+}
+
+static void check_proofs(const struct view *v, const char *yaml, size_t *never)
+{
+	struct proof *p = proof_new(v);
+
+	for (size_t i = 0; i < v->count; i++) {
+		const struct proof_rule *known = proof_of(p, &v->rules[i]);
+		CHECK_FOR(known->reach != PROOF_UNDECIDED, "%s", yaml);
+		if (known->reach == PROOF_SERVES) {
+			struct span path = span_of(known->path, known->path_len);
+			CHECK_FOR(naive_match(v, known->host, path) == i, "rule %zu of %s", i, yaml);
+			CHECK(proof_match(p, known->host, path) == i);
+		} else {
+			CHECK_FOR(!is_reached_by_trial(v, i), "rule %zu of %s", i, yaml);
+			++*never;
+		}
+	}
+	proof_free(p);
+}
+
+static void test_proofs(void)
+{
+	uint64_t seed = 7;
+	size_t never = 0;
+
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		struct buf yaml = {0};
+		struct view v;
+		struct view_origin origin = {.file = "config.yml", .line = 1, .column = 1, .exact = true};
+		add_rules(&yaml, &seed);
+		view_init(&v, origin, buf_span(&yaml), VIEW_2025);
+		buf_add_char(&yaml, '\0');
+		CHECK_FOR(v.fault == INGRESS_OK, "%s", buf_span(&yaml).p);
+		if (v.fault == INGRESS_OK)
+			check_proofs(&v, buf_span(&yaml).p, &never);
+		view_fini(&v);
+		buf_free(&yaml);
+	}
+	printf("# %zu rules never serve\n", never);
+	CHECK(never > ROUNDS / 4);
+}
+
+TEST_MAIN(TEST(test_examples), TEST(test_refusals), TEST(test_proofs))
