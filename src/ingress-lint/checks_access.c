@@ -63,8 +63,7 @@ static const struct level in_options = {"in originRequest", lint_origin_keys,
 
 static void check_level(struct lint *l, const struct yaml_node *map, const struct level *level)
 {
-	tree_each_pair(key, map)
-	{
+	tree_each_pair (key, map) {
 		struct span name = tree_text(key);
 		if (level->here != NULL && lint_is_key(name, level->here))
 			continue;
@@ -107,8 +106,7 @@ static void bastion_global(struct lint *l, const struct view *v)
 
 static bool allows(const struct yaml_node *list, bool everything)
 {
-	tree_each(item, list)
-	{
+	tree_each (item, list) {
 		const struct yaml_node *prefix = tree_value(item, "prefix");
 		if (!tree_bool(tree_value(item, "allow"), false))
 			continue;

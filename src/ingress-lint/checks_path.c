@@ -7,18 +7,13 @@
 #include "ingress-lint/lint.h"
 #include "ingress-lint/proof.h"
 
-/* Could another rule, which has something to serve, get requests of this one's hosts? */
+/* Could another rule get requests of this one's hosts? A last word for the rest is none. */
 static bool has_sibling(const struct view *v, const struct view_rule *r)
 {
-	for (size_t i = 0; i < v->count; i++) {
-		const struct view_rule *other = &v->rules[i];
-		bool last_word = other->number == v->count && other->target.kind == INGRESS_STATUS;
-		if (other == r || last_word)
-			continue;
-		if (view_host_covers(other->host, r->host) || view_host_covers(r->host, other->host))
-			return true;
-	}
-	return false;
+	const struct view_rule *last = &v->rules[v->count - 1];
+	bool has_word = last != r && view_is_any(last->host) && last->target.kind == INGRESS_STATUS;
+
+	return names_overlap(&v->names, r->host, has_word ? 1 : 0);
 }
 
 /* Give the finding the shortest path that the rule takes and the better expression would not. */
@@ -63,8 +58,6 @@ static void unescaped_dot(struct lint *l, const struct view *v, const struct vie
 			lint_find(l, r->path->start, "path %s: the dot matches any character; write \\.",
 				r->expr);
 			show_excess(l, r, better);
-			if (r->path->plain && strlen(r->expr) == r->path->end.offset - r->path->start.offset)
-				lint_fix(l, r->path, better);
 			free(better);
 			return;
 		}
@@ -177,23 +170,17 @@ static void newer_version(struct lint *l, const struct view *v, const struct vie
 static void never_matches(struct lint *l, const struct view *v, const struct view_rule *r)
 {
 	(void)v;
-	if (r->rx == NULL || l->proof == NULL)
+	if (r->rx == NULL || l->proof == NULL || !proof_of(l->proof, r)->is_strange)
 		return;
 	const struct proof_rule *known = proof_of(l->proof, r);
-	struct buf path = {0};
-	if (proof_both(l->proof, r->set, NULL, &path) != RX_NONE) {
-		buf_free(&path);
-		return;
-	}
-	if (!known->is_odd) {
+	if (known->reach == PROOF_NEVER && known->taker_count == 0) {
 		lint_find(l, r->path->start, "path %s matches no path that a request can have (proven)",
 			r->expr);
-	} else {
-		lint_find(l, r->path->start,
-			"path %s matches only paths with escaped control characters, ?, # or %%", r->expr);
-		lint_witness(l, proof_witness(l->proof, r));
+		return;
 	}
-	buf_free(&path);
+	lint_find(l, r->path->start, "path %s matches only paths with escaped control characters, ?, # or %%",
+		r->expr);
+	lint_witness(l, proof_witness(l->proof, r));
 }
 
 const struct lint_check checks_path[] = {

@@ -127,8 +127,9 @@ static struct span key_at(const struct view *v, struct yaml_mark at)
 	for (size_t i = 0; i <= v->count; i++) {
 		maps[2] = i < v->count ? v->rules[i].options : v->root;
 		for (size_t k = 0; k < 3; k++)
-			tree_each_pair(key, maps[k]) if (yaml_resolve(key->next)->start.offset ==
-							 at.offset) return tree_text(key);
+			tree_each_pair (key, maps[k])
+				if (yaml_resolve(key->next)->start.offset == at.offset)
+					return tree_text(key);
 	}
 	return SPAN("");
 }
@@ -142,8 +143,7 @@ static void wrong_type(struct lint *l, const struct view *v)
 /* All of them, whichever cloudflared names. */
 static void check_durations(struct lint *l, const struct yaml_node *map)
 {
-	tree_each_pair(key, map)
-	{
+	tree_each_pair (key, map) {
 		const struct yaml_node *n = yaml_resolve(key->next);
 		struct yaml_value value;
 		int64_t ns;
@@ -154,7 +154,7 @@ static void check_durations(struct lint *l, const struct yaml_node *map)
 			(int)tree_text(key).len, tree_text(key).p, (int)n->text.len, n->text.p);
 		if (value.tag == YAML_TAG_INT && n->plain && yaml_resolve(key->next) == key->next) {
 			char *seconds = mem_printf("%.*ss", (int)n->text.len, n->text.p);
-			lint_fix(l, n, seconds);
+			lint_fix(l, n, seconds, LINT_QUOTES_SAME);
 			free(seconds);
 		}
 	}
@@ -225,8 +225,7 @@ static void early_catch_all(struct lint *l, const struct view *v, const struct v
 {
 	if (r->number == v->count || !is_catch_all(r))
 		return;
-	tree_each_pair(key, r->node)
-	{
+	tree_each_pair (key, r->node) {
 		static const char *const meant[] = {"hostname", "path", NULL};
 		struct span name = tree_text(key);
 		const char *near = lint_is_key(name, lint_rule_keys) ? NULL : lint_nearest(name, meant);
@@ -237,7 +236,8 @@ static void early_catch_all(struct lint *l, const struct view *v, const struct v
 		lint_find(l, key->start,
 			"rule %zu matches everything: \"%.*s\" is no key; \"%s\" was probably meant",
 			r->number, (int)name.len, name.p, near);
-		lint_fix(l, key, near);
+		if (tree_key(r->node, near) == NULL)
+			lint_fix(l, key, near, LINT_QUOTES_SAME);
 		return;
 	}
 	lint_find(l, r->node->start, "rule %zu matches everything, so those after it never serve", r->number);
@@ -329,16 +329,14 @@ static void regex(struct lint *l, const struct view *v, const struct view_rule *
 
 static void check_ip_rules(struct lint *l, const struct yaml_node *list, enum catalogue_severity severity)
 {
-	tree_each(item, list)
-	{
+	tree_each (item, list) {
 		const struct yaml_node *prefix = tree_value(item, "prefix");
 		if (tree_first(item, YAML_MAPPING) != NULL &&
 			(prefix == NULL || !ingress_is_cidr(tree_text(prefix))))
 			lint_find_as(l, severity, (prefix != NULL ? prefix : item)->start,
 				"\"%.*s\" is no ADDRESS/BITS", (int)tree_text(prefix).len,
 				tree_text(prefix).p);
-		tree_each(port, tree_value(item, "ports"))
-		{
+		tree_each (port, tree_value(item, "ports")) {
 			int64_t number = tree_int(port, 1);
 			if (number < 1 || number > 65535)
 				lint_find_as(l, severity, port->start, "port %lld is not between 1 and 65535",

@@ -208,15 +208,6 @@ static void catch_all_proxies(struct lint *l, const struct view *v)
 
 /* --- Hostnames --- */
 
-static bool has_rule_for(const struct view *v, struct span host)
-{
-	for (size_t i = 0; i < v->count; i++)
-		if (span_eq(span_str(v->rules[i].host), host) ||
-			(v->rules[i].punycode != NULL && span_eq(span_str(v->rules[i].punycode), host)))
-			return true;
-	return false;
-}
-
 static void misses_apex(struct lint *l, const struct view *v, const struct view_rule *r)
 {
 	const struct view_rule *last = &v->rules[v->count - 1];
@@ -225,10 +216,7 @@ static void misses_apex(struct lint *l, const struct view *v, const struct view_
 		last->target.kind != INGRESS_STATUS)
 		return;
 	struct span apex = span_str(r->host + 2);
-	for (const struct view_rule *o = v->rules; o < r; o++)
-		if (strcmp(o->host, r->host) == 0)
-			return;
-	if (!has_rule_for(v, apex) && span_find(apex, '.') < apex.len)
+	if (names_count(&v->names, apex) == 0 && span_find(apex, '.') < apex.len)
 		lint_find(l, r->hostname->start, "%s does not match %s, which gets the last rule", r->host,
 			r->host + 2);
 }
@@ -238,9 +226,9 @@ static void without_dot(struct lint *l, const struct view *v, const struct view_
 	(void)v;
 	if (r->host[0] != '*' || view_is_any(r->host) || view_is_wildcard(r->host))
 		return;
-	char *better = mem_printf("\"*.%s\"", r->host + 1);
+	char *better = mem_printf("*.%s", r->host + 1);
 	lint_find(l, r->hostname->start, "hostname %s matches no host; write *.%s", r->host, r->host + 1);
-	lint_fix(l, r->hostname, better);
+	lint_fix(l, r->hostname, better, LINT_QUOTES_SOME);
 	free(better);
 }
 
@@ -309,15 +297,14 @@ static void hostname_case(struct lint *l, const struct view *v, const struct vie
 	if (r->punycode != NULL)
 		lint_find_as(l, CATALOGUE_INFO, r->hostname->start, "hostname %s: write it in lower case",
 			r->host);
-	else if (has_rule_for(v, span_str(better)))
+	else if (names_count(&v->names, span_str(better)) > 0)
 		lint_find(l, r->hostname->start,
 			"hostname %s differs only in case from another rule's, and never matches %s", r->host,
 			better);
 	else
 		lint_find(l, r->hostname->start,
 			"hostname %s never matches a host in lower case, which browsers send", r->host);
-	if (r->hostname->plain)
-		lint_fix(l, r->hostname, better);
+	lint_fix(l, r->hostname, better, LINT_QUOTES_SAME);
 	if (l->proof != NULL && r->punycode == NULL) {
 		char *host = mem_printf("%s%s", view_is_wildcard(better) ? "any" : "",
 			better + (view_is_wildcard(better) ? 1 : 0));

@@ -173,8 +173,10 @@ static void brackets(struct lint *l, const struct view *v, const struct view_rul
 
 static void null_rule(struct lint *l, const struct view *v)
 {
-	tree_each(item, v->list) if (tree_is_null(item)) lint_find(
-		l, item->start, "an empty element; the rule under it may have lost its indentation");
+	tree_each (item, v->list)
+		if (tree_is_null(item))
+			lint_find(l, item->start,
+				"an empty element; the rule under it may have lost its indentation");
 }
 
 const struct lint_check checks_service[] = {

@@ -38,14 +38,15 @@ static bool is_elsewhere(struct span name)
 	       lint_is_key(name, lint_ip_keys) || lint_is_key(name, lint_rule_keys);
 }
 
-static void report_unknown(struct lint *l, const struct yaml_node *key, const char *near, const char *place)
+static void report_unknown(struct lint *l, const struct yaml_node *map, const struct yaml_node *key,
+	const char *near, const char *place)
 {
 	struct span name = tree_text(key);
 
 	lint_find(l, key->start, "\"%.*s\" is no key %s%s%s", (int)name.len, name.p, place,
 		near != NULL ? "; probably meant: " : "", near != NULL ? near : "");
-	if (near != NULL && yaml_resolve(key)->plain)
-		lint_fix(l, key, near);
+	if (near != NULL && tree_key(map, near) == NULL)
+		lint_fix(l, key, near, LINT_QUOTES_SAME);
 }
 
 static void unknown_setting(struct lint *l, const struct view *v)
@@ -53,26 +54,24 @@ static void unknown_setting(struct lint *l, const struct view *v)
 	const char *known[NAMES_MAX];
 
 	top_names(known);
-	tree_each_pair(key, v->root)
-	{
+	tree_each_pair (key, v->root) {
 		struct span name = tree_text(key);
 		if (lint_is_key(name, known) || span_starts(name, SPAN("x-")) || is_anchored(v, key->next) ||
 			key->tag == YAML_TAG_MERGE || lint_is_key(name, lint_origin_keys) ||
 			lint_is_key(name, lint_access_keys))
 			continue;
-		report_unknown(l, key, lint_nearest(name, known), "at the top, and ignored");
+		report_unknown(l, v->root, key, lint_nearest(name, known), "at the top, and ignored");
 	}
 }
 
 static void check_keys(
 	struct lint *l, const struct yaml_node *map, const char *const *known, const char *place)
 {
-	tree_each_pair(key, map)
-	{
+	tree_each_pair (key, map) {
 		struct span name = tree_text(key);
 		if (key->tag == YAML_TAG_MERGE || lint_is_key(name, known) || is_elsewhere(name))
 			continue;
-		report_unknown(l, key, lint_nearest(name, known), place);
+		report_unknown(l, map, key, lint_nearest(name, known), place);
 	}
 }
 
@@ -80,20 +79,21 @@ static void check_options(struct lint *l, const struct yaml_node *options)
 {
 	check_keys(l, options, lint_origin_keys, "of originRequest");
 	check_keys(l, tree_value(options, "access"), lint_access_keys, "of access");
-	tree_each(item, tree_value(options, "ipRules")) check_keys(l, item, lint_ip_keys, "of ipRules");
+	tree_each (item, tree_value(options, "ipRules"))
+		check_keys(l, item, lint_ip_keys, "of ipRules");
 }
 
 static void unknown_key(struct lint *l, const struct view *v)
 {
-	static const char *const warp[] = {
+	static const char *const known[] = {
 		"connectTimeout", "tcpKeepAlive", "maxActiveFlows", "enabled", NULL};
 
 	check_options(l, v->global);
-	tree_each_pair(key, tree_value(v->root, "warp-routing"))
-	{
+	const struct yaml_node *warp = tree_value(v->root, "warp-routing");
+	tree_each_pair (key, warp) {
 		struct span name = tree_text(key);
-		if (!lint_is_key(name, warp)) /* "enabled": IL504 */
-			report_unknown(l, key, lint_nearest(name, lint_warp_keys), "of warp-routing");
+		if (!lint_is_key(name, known)) /* "enabled": IL504 */
+			report_unknown(l, warp, key, lint_nearest(name, lint_warp_keys), "of warp-routing");
 	}
 	for (size_t i = 0; i < v->count; i++) {
 		check_keys(l, v->rules[i].node, lint_rule_keys, "of a rule");
@@ -111,8 +111,7 @@ static void legacy(struct lint *l, const struct view *v)
 
 	if (v->count == 0)
 		return;
-	tree_each_pair(key, v->root)
-	{
+	tree_each_pair (key, v->root) {
 		struct span name = tree_text(key);
 		bool proxy = span_starts(name, SPAN("proxy-")) && !span_starts(name, SPAN("proxy-dns"));
 		if ((proxy && !span_eq(name, SPAN("proxy-connection-timeout"))) || lint_is_key(name, keys))
@@ -126,8 +125,7 @@ static void removed(struct lint *l, const struct view *v)
 	static const char *const keys[] = {"resolver", "api-key", "api-email", "api-ca-key",
 		"proxy-connection-timeout", "compression-quality", NULL};
 
-	tree_each_pair(key, v->root)
-	{
+	tree_each_pair (key, v->root) {
 		struct span name = tree_text(key);
 		if (lint_is_key(name, keys) || span_starts(name, SPAN("proxy-dns")))
 			lint_find(l, key->start, "%.*s is gone from current releases", (int)name.len, name.p);
@@ -218,8 +216,7 @@ static bool is_secret(struct span text)
 
 static void secret_inline(struct lint *l, const struct view *v)
 {
-	tree_each_pair(key, v->root)
-	{
+	tree_each_pair (key, v->root) {
 		struct span name = tree_text(key);
 		const struct yaml_node *value = yaml_resolve(key->next);
 		bool named = span_eq(name, SPAN("token")) || span_eq(name, SPAN("credentials-contents"));
@@ -255,8 +252,7 @@ static const struct {
 
 static void check_tags(struct lint *l, const struct yaml_node *list)
 {
-	tree_each(item, list)
-	{
+	tree_each (item, list) {
 		struct span text = tree_text(item);
 		if (span_find(text, '=') == text.len)
 			lint_find(l, item->start, "tag \"%.*s\" is no NAME=VALUE", (int)text.len, text.p);

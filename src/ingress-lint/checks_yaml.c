@@ -56,14 +56,14 @@ static void each_typed(
 		fn(l, v->rules[i].node);
 		fn(l, v->rules[i].options);
 		fn(l, tree_value(v->rules[i].options, "access"));
-		tree_each(item, tree_value(v->rules[i].options, "ipRules")) fn(l, item);
+		tree_each (item, tree_value(v->rules[i].options, "ipRules"))
+			fn(l, item);
 	}
 }
 
 static void surprises_in(struct lint *l, const struct yaml_node *map)
 {
-	tree_each_pair(key, map)
-	{
+	tree_each_pair (key, map) {
 		const struct yaml_node *n = key->next;
 		struct span name = tree_text(key);
 		if (n->kind != YAML_SCALAR || !n->plain || n->tag_explicit || n->text.len == 0 ||
@@ -74,9 +74,9 @@ static void surprises_in(struct lint *l, const struct yaml_node *map)
 		lint_find(l, n->start, "%.*s: other programs do not read %.*s as a text", (int)name.len,
 			name.p, (int)n->text.len, n->text.p);
 		if (n->tag != YAML_TAG_NULL) {
-			char *quoted = mem_printf("\"%.*s\"", (int)n->text.len, n->text.p);
-			lint_fix(l, n, quoted);
-			free(quoted);
+			char *value = mem_spandup(n->text);
+			lint_fix(l, n, value, LINT_QUOTES_SOME);
+			free(value);
 		}
 	}
 }
@@ -88,8 +88,7 @@ static void surprise(struct lint *l, const struct view *v)
 
 static void booleans_in(struct lint *l, const struct yaml_node *map)
 {
-	tree_each_pair(key, map)
-	{
+	tree_each_pair (key, map) {
 		const struct yaml_node *n = key->next;
 		struct span name = tree_text(key);
 		if (n->kind != YAML_SCALAR || !lint_is_key(name, bool_keys) ||
@@ -97,7 +96,7 @@ static void booleans_in(struct lint *l, const struct yaml_node *map)
 			continue;
 		bool value = tree_bool(n, false);
 		lint_find(l, n->start, "%.*s: write %s", (int)name.len, name.p, value ? "true" : "false");
-		lint_fix(l, n, value ? "true" : "false");
+		lint_fix(l, n, value ? "true" : "false", LINT_QUOTES_NONE);
 	}
 }
 
@@ -174,10 +173,13 @@ static void check_characters(struct lint *l, const struct yaml_node *n)
 
 static void lookalike(struct lint *l, const struct view *v)
 {
-	tree_each_pair(key, v->root) check_characters(l, key);
+	tree_each_pair (key, v->root)
+		check_characters(l, key);
 	for (size_t i = 0; i < v->count; i++) {
-		tree_each_pair(key, v->rules[i].node) check_characters(l, key);
-		tree_each_pair(key, v->rules[i].options) check_characters(l, key);
+		tree_each_pair (key, v->rules[i].node)
+			check_characters(l, key);
+		tree_each_pair (key, v->rules[i].options)
+			check_characters(l, key);
 		check_characters(l, v->rules[i].hostname);
 		check_characters(l, v->rules[i].service);
 	}
@@ -204,8 +206,7 @@ static bool fits(struct span key, const struct yaml_node *n)
 static void check_merged(struct lint *l, const struct yaml_node *map, const struct yaml_node *merge,
 	const struct yaml_node *from)
 {
-	tree_each_pair(key, from)
-	{
+	tree_each_pair (key, from) {
 		struct span name = tree_text(key);
 		bool known = lint_is_key(name, lint_origin_keys) || lint_is_key(name, lint_rule_keys) ||
 			     lint_is_key(name, lint_access_keys) || key->tag == YAML_TAG_MERGE;
@@ -223,15 +224,15 @@ static void check_merged(struct lint *l, const struct yaml_node *map, const stru
 
 static void merges_in(struct lint *l, const struct yaml_node *map)
 {
-	tree_each_pair(key, map)
-	{
+	tree_each_pair (key, map) {
 		if (key->kind == YAML_SCALAR && !key->plain && span_eq(key->text, SPAN("<<")))
 			lint_find(l, key->start, "\"<<\" in quotes merges nothing");
 		if (key->tag != YAML_TAG_MERGE)
 			continue;
 		const struct yaml_node *from = yaml_resolve(key->next);
 		check_merged(l, map, key, from);
-		tree_each(item, from) check_merged(l, map, key, yaml_resolve(item));
+		tree_each (item, from)
+			check_merged(l, map, key, yaml_resolve(item));
 	}
 }
 

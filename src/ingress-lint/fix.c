@@ -4,6 +4,7 @@
 
 #include "common/base/fsx.h"
 #include "common/base/mem.h"
+#include "common/conf/ingress.h"
 #include "ingress-lint/fix.h"
 
 static int by_place(const void *a, const void *b)
@@ -33,7 +34,7 @@ static const struct lint_edit **edits_of(const struct input *in, size_t *count)
 	return edits;
 }
 
-static void apply(const struct input *in, struct buf *out)
+static void replace(const struct input *in, struct buf *out)
 {
 	struct span text = buf_span(&in->text);
 	size_t count, at = 0;
@@ -46,6 +47,32 @@ static void apply(const struct input *in, struct buf *out)
 	}
 	buf_add_span(out, span_skip(text, at));
 	free(edits);
+}
+
+static bool is_accepted(struct span text)
+{
+	struct ingress_file f;
+	struct ingress_error why;
+	enum ingress_fault fault = ingress_parse(text, &f, &why);
+
+	ingress_file_free(&f);
+	return fault == INGRESS_OK;
+}
+
+/* The fixed text. What would be refused afterwards and is not now stays as it is. */
+static void apply(const struct input *in, struct buf *out)
+{
+	struct span text = buf_span(&in->text);
+
+	if (in->is_manifest || in->err.text[0] != '\0') {
+		buf_add_span(out, text);
+		return;
+	}
+	replace(in, out);
+	if (is_accepted(buf_span(out)) || !is_accepted(text))
+		return;
+	buf_clear(out);
+	buf_add_span(out, text);
 }
 
 int fix_write(const struct input *in, struct err *err)

@@ -86,7 +86,8 @@ static void add_document(struct cluster *c, struct input *in, struct span text, 
 		add_object(c, in, place, root);
 		return;
 	}
-	tree_each(item, items) add_object(c, in, place, yaml_resolve(item));
+	tree_each (item, items)
+		add_object(c, in, place, yaml_resolve(item));
 }
 
 /* A line that begins with "---" in the first column begins a document: nothing else may look so. */
@@ -208,10 +209,11 @@ static void add_configs(struct cluster *c, enum view_compat compat)
 		const struct kube_object *o = &c->objects[i];
 		if (!kube_is(o, "ConfigMap"))
 			continue;
-		tree_each_pair(
-			key, tree_get(o->root, "data")) if (is_config(tree_text(key), tree_text(key->next)))
-			add_config(c, o, key, tree_text(key->next), compat);
-		tree_each_pair(key, tree_get(o->root, "binaryData")) add_binary(c, o, key, compat);
+		tree_each_pair (key, tree_get(o->root, "data"))
+			if (is_config(tree_text(key), tree_text(key->next)))
+				add_config(c, o, key, tree_text(key->next), compat);
+		tree_each_pair (key, tree_get(o->root, "binaryData"))
+			add_binary(c, o, key, compat);
 	}
 	settle_configs(c);
 }

@@ -24,12 +24,10 @@ const struct yaml_node *kube_pod_spec(const struct kube_object *o)
 
 const struct yaml_node *kube_connector(const struct kube_object *o)
 {
-	tree_each(
-		container, tree_get(kube_pod_spec(o),
-				   "containers")) if (kube_holds(tree_text(tree_get(container, "image")),
-							      "cloudflared") ||
-						      tree_text_is(tree_get(container, "name"),
-							      "cloudflared")) return yaml_resolve(container);
+	tree_each (container, tree_get(kube_pod_spec(o), "containers"))
+		if (kube_holds(tree_text(tree_get(container, "image")), "cloudflared") ||
+			tree_text_is(tree_get(container, "name"), "cloudflared"))
+			return yaml_resolve(container);
 	return NULL;
 }
 
@@ -42,8 +40,7 @@ static struct span flag_value(
 	size_t len = strlen(name);
 
 	for (size_t i = 0; i < 2; i++)
-		tree_each(item, tree_get(container, arg_lists[i]))
-		{
+		tree_each (item, tree_get(container, arg_lists[i])) {
 			struct span text = tree_text(item);
 			if (!span_starts(text, span_str(name)))
 				continue;
@@ -59,8 +56,7 @@ static struct span flag_value(
 static bool has_flag(const struct yaml_node *container, const char *name)
 {
 	for (size_t i = 0; i < 2; i++)
-		tree_each(item, tree_get(container, arg_lists[i]))
-		{
+		tree_each (item, tree_get(container, arg_lists[i])) {
 			struct span text = tree_text(item);
 			size_t len = strlen(name);
 			if (span_starts(text, span_str(name)) && (text.len == len || text.p[len] == '='))
@@ -71,8 +67,9 @@ static bool has_flag(const struct yaml_node *container, const char *name)
 
 static const struct yaml_node *env_of(const struct yaml_node *container, const char *name)
 {
-	tree_each(item, tree_get(container, "env")) if (tree_text_is(tree_get(item, "name"),
-								name)) return tree_get(item, "value");
+	tree_each (item, tree_get(container, "env"))
+		if (tree_text_is(tree_get(item, "name"), name))
+			return tree_get(item, "value");
 	return NULL;
 }
 
@@ -90,9 +87,9 @@ bool kube_has_config(const struct yaml_node *container)
 
 static const struct yaml_node *volume_of(const struct kube_object *o, struct span name)
 {
-	tree_each(volume,
-		tree_get(kube_pod_spec(o), "volumes")) if (span_eq(tree_text(tree_get(volume, "name")),
-								   name)) return yaml_resolve(volume);
+	tree_each (volume, tree_get(kube_pod_spec(o), "volumes"))
+		if (span_eq(tree_text(tree_get(volume, "name")), name))
+			return yaml_resolve(volume);
 	return NULL;
 }
 
@@ -101,8 +98,7 @@ static const struct view *config_of(const struct cluster *c, const struct kube_o
 {
 	bool mounts = false;
 
-	tree_each(volume, tree_get(kube_pod_spec(o), "volumes"))
-	{
+	tree_each (volume, tree_get(kube_pod_spec(o), "volumes")) {
 		struct span name = tree_text(tree_path(yaml_resolve(volume), "configMap.name"));
 		mounts = mounts || name.len > 0;
 		for (size_t i = 0; i < c->config_count; i++)
@@ -142,13 +138,9 @@ static int64_t port_number(const struct yaml_node *container, const struct yaml_
 
 	if (number >= 0)
 		return number;
-	tree_each(item,
-		tree_get(container,
-			"ports")) if (port != NULL &&
-				      span_eq(tree_text(tree_get(item, "name")),
-					      tree_text(port))) return tree_int(tree_get(item,
-											"containerPort"),
-		-1);
+	tree_each (item, tree_get(container, "ports"))
+		if (port != NULL && span_eq(tree_text(tree_get(item, "name")), tree_text(port)))
+			return tree_int(tree_get(item, "containerPort"), -1);
 	return -1;
 }
 
@@ -309,8 +301,7 @@ static void after_run(struct lint *l, const struct cluster *c, const struct kube
 	bool run = false;
 
 	(void)c;
-	tree_each(item, tree_get(kube_connector(o), "args"))
-	{
+	tree_each (item, tree_get(kube_connector(o), "args")) {
 		struct span text = tree_text(item), value;
 		if (run && lint_is_key(span_cut(text, '=', &value), flags))
 			lint_find(l, item->start, "%.*s stands after run", (int)text.len, text.p);
@@ -322,16 +313,16 @@ static void after_run(struct lint *l, const struct cluster *c, const struct kube
 
 static void writable(struct lint *l, const struct cluster *c, const struct kube_object *o)
 {
-	tree_each(mount, tree_get(kube_connector(o), "volumeMounts"))
-	{
+	tree_each (mount, tree_get(kube_connector(o), "volumeMounts")) {
 		const struct yaml_node *volume = volume_of(o, tree_text(tree_get(mount, "name")));
 		struct span name = tree_text(tree_path(volume, "configMap.name"));
 		const struct kube_object *map = name.len > 0 ? kube_find(c, "ConfigMap", name, o->ns) : NULL;
 		if (tree_get(volume, "secret") != NULL && !tree_bool(tree_get(mount, "readOnly"), false))
 			lint_find(l, mount->start, "credentials are mounted writable");
-		tree_each_pair(key, map != NULL ? tree_get(map->root, "data")
-						: NULL) if (kube_is_secret(tree_text(key->next))) lint_find(l,
-			mount->start, "credentials come from ConfigMap %.*s", (int)name.len, name.p);
+		tree_each_pair (key, map != NULL ? tree_get(map->root, "data") : NULL)
+			if (kube_is_secret(tree_text(key->next)))
+				lint_find(l, mount->start, "credentials come from ConfigMap %.*s",
+					(int)name.len, name.p);
 	}
 }
 
@@ -341,9 +332,10 @@ static void open_secret(struct lint *l, const struct cluster *c, const struct ku
 
 	(void)c;
 	if (kube_is(o, "ConfigMap")) {
-		tree_each_pair(key, tree_get(o->root, "data")) if (kube_is_secret(tree_text(key->next)))
-			lint_find(l, key->start, "%.*s holds a secret", (int)tree_text(key).len,
-				tree_text(key).p);
+		tree_each_pair (key, tree_get(o->root, "data"))
+			if (kube_is_secret(tree_text(key->next)))
+				lint_find(l, key->start, "%.*s holds a secret", (int)tree_text(key).len,
+					tree_text(key).p);
 		return;
 	}
 	if (flag_value(container, "--token", &at).p != NULL && at != NULL &&
@@ -374,7 +366,9 @@ static enum found below(
 	struct span key = span_skip(file, at.len + 1);
 	bool secret = tree_get(volume, "secret") != NULL;
 	const struct yaml_node *items = tree_get(tree_get(volume, secret ? "secret" : "configMap"), "items");
-	tree_each(item, items) if (span_eq(tree_text(tree_get(item, "path")), key)) return FOUND;
+	tree_each (item, items)
+		if (span_eq(tree_text(tree_get(item, "path")), key))
+			return FOUND;
 	if (items != NULL)
 		return NOT_FOUND;
 	if (secret)
@@ -384,8 +378,9 @@ static enum found below(
 		return NOT_KNOWN;
 	static const char *const maps[] = {"data", "binaryData", "stringData"};
 	for (size_t i = 0; i < 3; i++)
-		tree_each_pair(
-			k, tree_get(source->root, maps[i])) if (span_eq(tree_text(k), key)) return FOUND;
+		tree_each_pair (k, tree_get(source->root, maps[i]))
+			if (span_eq(tree_text(k), key))
+				return FOUND;
 	return NOT_FOUND;
 }
 
@@ -395,7 +390,9 @@ static bool is_missing(const struct cluster *c, const struct kube_object *o, str
 
 	if (file.len == 0 || file.p[0] != '/' || tree_first(mounts, YAML_SEQUENCE) == NULL)
 		return false;
-	tree_each(mount, mounts) if (below(c, o, mount, file) != NOT_FOUND) return false;
+	tree_each (mount, mounts)
+		if (below(c, o, mount, file) != NOT_FOUND)
+			return false;
 	return true;
 }
 
@@ -427,18 +424,16 @@ static bool has_hash(struct span name)
 
 static bool has_checksum(const struct kube_object *o)
 {
-	tree_each_pair(
-		key, tree_path(template_of(o),
-			     "metadata.annotations")) if (kube_holds(tree_text(key), "checksum") ||
-							  kube_holds(tree_text(key), "hash")) return true;
+	tree_each_pair (key, tree_path(template_of(o), "metadata.annotations"))
+		if (kube_holds(tree_text(key), "checksum") || kube_holds(tree_text(key), "hash"))
+			return true;
 	return false;
 }
 
 static void not_rolled(struct lint *l, const struct cluster *c, const struct kube_object *o)
 {
 	(void)c;
-	tree_each(mount, tree_get(kube_connector(o), "volumeMounts"))
-	{
+	tree_each (mount, tree_get(kube_connector(o), "volumeMounts")) {
 		const struct yaml_node *volume = volume_of(o, tree_text(tree_get(mount, "name")));
 		struct span sub = tree_text(tree_get(mount, "subPath")),
 			    name = tree_text(tree_path(volume, "configMap.name"));

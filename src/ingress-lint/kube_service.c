@@ -115,8 +115,7 @@ static void port_absent(struct lint *l, const struct view *v, const struct view_
 	const struct yaml_node *ports = tree_path(service->root, "spec.ports");
 	if (tree_first(ports, YAML_SEQUENCE) == NULL)
 		return;
-	tree_each(item, ports)
-	{
+	tree_each (item, ports) {
 		if (tree_text_is(tree_get(item, "port"), r->target.port))
 			return;
 		is_target = is_target || tree_text_is(tree_get(item, "targetPort"), r->target.port);
@@ -129,9 +128,10 @@ static void port_absent(struct lint *l, const struct view *v, const struct view_
 
 static bool has_env(const struct yaml_node *container, const char *name)
 {
-	tree_each(item,
-		tree_get(container, "env")) if (tree_text_is(tree_get(item, "name"), name) &&
-						!tree_text_is(tree_get(item, "value"), "false")) return true;
+	tree_each (item, tree_get(container, "env"))
+		if (tree_text_is(tree_get(item, "name"), name) &&
+			!tree_text_is(tree_get(item, "value"), "false"))
+			return true;
 	return false;
 }
 
@@ -140,8 +140,9 @@ static bool has_arg(const struct yaml_node *container, const char *beginning)
 	static const char *const lists[] = {"args", "command"};
 
 	for (size_t i = 0; i < 2; i++)
-		tree_each(item, tree_get(container, lists[i])) if (span_starts(tree_text(item),
-									   span_str(beginning))) return true;
+		tree_each (item, tree_get(container, lists[i]))
+			if (span_starts(tree_text(item), span_str(beginning)))
+				return true;
 	return false;
 }
 
@@ -170,8 +171,7 @@ static void subpath(struct lint *l, const struct view *v, const struct view_rule
 		const struct kube_object *o = &l->cluster->objects[i];
 		if (!span_eq(o->name, name.name) || !span_eq(o->ns, name.ns))
 			continue;
-		tree_each(container, tree_get(kube_pod_spec(o), "containers"))
-		{
+		tree_each (container, tree_get(kube_pod_spec(o), "containers")) {
 			const char *missing = missing_base(container);
 			if (missing != NULL)
 				lint_find(l, r->path->start, "%.*s serves / alone: it lacks %s",
@@ -202,14 +202,14 @@ static void bypassed(struct lint *l, const struct view *v, const struct view_rul
 		const struct kube_object *o = &l->cluster->objects[i];
 		if (!kube_is(o, "Ingress"))
 			continue;
-		tree_each(rule, tree_path(o->root, "spec.rules"))
-		{
+		tree_each (rule, tree_path(o->root, "spec.rules")) {
 			if (!tree_text_is(tree_get(rule, "host"), r->host))
 				continue;
-			tree_each(path, tree_path(rule, "http.paths")) if (backend_is(path, name.name))
-				lint_find(l, r->service->start,
-					"Ingress %.*s serves %s from the same Service", (int)o->name.len,
-					o->name.p, r->host);
+			tree_each (path, tree_path(rule, "http.paths"))
+				if (backend_is(path, name.name))
+					lint_find(l, r->service->start,
+						"Ingress %.*s serves %s from the same Service",
+						(int)o->name.len, o->name.p, r->host);
 		}
 	}
 }
@@ -225,8 +225,7 @@ static bool ingress_knows(const struct cluster *c, struct span host, bool *any)
 		if (!kube_is(&c->objects[i], "Ingress"))
 			continue;
 		*any = true;
-		tree_each(rule, tree_path(c->objects[i].root, "spec.rules"))
-		{
+		tree_each (rule, tree_path(c->objects[i].root, "spec.rules")) {
 			struct span known = tree_text(tree_get(rule, "host"));
 			bool wild = span_starts(known, SPAN("*.")) && span_ends(host, span_skip(known, 1));
 			if (known.len == 0 || wild || span_eq(known, host))

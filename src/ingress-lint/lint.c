@@ -78,17 +78,36 @@ void lint_witness(struct lint *l, char *url)
 	l->findings[l->count - 1].witness = url;
 }
 
-/* Offsets of a manifest's text are not those of the file, and those of an alias are elsewhere. */
-void lint_fix(struct lint *l, const struct yaml_node *node, const char *text)
+/* The quote that the scalar stands in, 0 for none. False when it is not written just as it reads. */
+static bool quote_of(const struct view *v, const struct yaml_node *node, char *quote)
+{
+	struct span written = span_skip(yaml_tree_text(v->tree), node->start.offset);
+
+	written.len = node->end.offset - node->start.offset;
+	*quote = node->plain || written.len == 0 ? '\0' : written.p[0];
+	if (*quote != '\0' && *quote != '"' && *quote != '\'')
+		return false;
+	return span_eq(*quote != '\0' ? span_of(written.p + 1, written.len - 2) : written, node->text);
+}
+
+/* Offsets of a manifest's text are not those of the file. Those of a file that is not UTF-8 are not, either. */
+void lint_fix(struct lint *l, const struct yaml_node *node, const char *value, enum lint_quotes quotes)
 {
 	const struct view_origin *o = &l->view->origin;
+	char quote, *text;
 
-	if (o->in_manifest || l->count == 0 || l->dropped > 0 || node->kind != YAML_SCALAR)
+	if (o->in_manifest || l->count == 0 || l->dropped > 0 || node->kind != YAML_SCALAR ||
+		o->offset + yaml_tree_text(l->view->tree).len != o->text.len ||
+		!quote_of(l->view, node, &quote))
 		return;
+	if (quote == '\0' && quotes == LINT_QUOTES_SOME)
+		quote = '"';
+	if (quotes == LINT_QUOTES_NONE)
+		quote = '\0';
+	text = quote != '\0' ? mem_printf("%c%s%c", quote, value, quote) : mem_strdup(value);
 	struct lint_edit *edit = &l->findings[l->count - 1].edit;
 	free(edit->text);
-	*edit = (struct lint_edit){
-		o->offset + node->start.offset, o->offset + node->end.offset, mem_strdup(text)};
+	*edit = (struct lint_edit){o->offset + node->start.offset, o->offset + node->end.offset, text};
 }
 
 void lint_finding_free(struct lint_finding *f)

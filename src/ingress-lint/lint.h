@@ -64,9 +64,16 @@ void lint_find(struct lint *l, struct yaml_mark at, const char *fmt, ...)
 /* The same with another severity than the catalogue's. */
 void lint_find_as(struct lint *l, enum catalogue_severity severity, struct yaml_mark at, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
-/* Give what was reported last a witness, which is taken over, or a fix: put text in place of the node. */
+/* Give what was reported last a witness, which is taken over and may be NULL. */
 void lint_witness(struct lint *l, char *url);
-void lint_fix(struct lint *l, const struct yaml_node *node, const char *text);
+/* Give it a fix: another value in place of the scalar. No fix is made for values that are not written as they read: escapes,
+ * blocks, several lines. */
+enum lint_quotes {
+	LINT_QUOTES_SAME, /* those that it has, or none */
+	LINT_QUOTES_SOME, /* the same, or double ones */
+	LINT_QUOTES_NONE,
+};
+void lint_fix(struct lint *l, const struct yaml_node *node, const char *value, enum lint_quotes quotes);
 
 /* Order by place, and drop what was found twice. */
 void lint_sort(struct lint *l);

@@ -195,11 +195,11 @@ static void prove(struct proof *p, size_t i)
 	out->host = host_of(p, &p->view->rules[i]);
 	question_init(&q, p, i, out->host, p->ordinary.set);
 	enum rx_answer answer = pursue(&q, &path);
+	out->is_strange = answer == RX_NONE && q.taker_count == 0;
 	if (answer == RX_NONE) {
 		/* All ordinary paths are taken; are there others? Rules taking everything end that, too. */
 		question_init(&q, p, i, out->host, p->every.set);
 		answer = pursue(&q, &path);
-		out->is_odd = answer == RX_SOME;
 	}
 	conclude(out, &q, answer, &path);
 	buf_free(&path);

@@ -19,9 +19,9 @@ enum proof_reach {
 
 struct proof_rule {
 	enum proof_reach reach;
-	bool is_odd; /* only paths with control characters, "?", "#" or "%" in their decoded form reach it */
-	char *host;  /* that stands for the rule's hosts */
-	char *path;  /* decoded; NULL unless it serves */
+	bool is_strange; /* its expression matches no path without control characters, "?", "#" or "%" in the decoded form */
+	char *host; /* that stands for the rule's hosts */
+	char *path; /* decoded; NULL unless it serves */
 	size_t path_len;
 	size_t *takers; /* rules that together take all its requests, by index; in the order they were found */
 	size_t taker_count; /* 0 with PROOF_NEVER: the path matches nothing at all */

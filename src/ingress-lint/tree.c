@@ -12,8 +12,7 @@ const struct yaml_node *tree_first(const struct yaml_node *n, enum yaml_kind kin
 
 const struct yaml_node *tree_key(const struct yaml_node *n, const char *key)
 {
-	tree_each_pair(k, n)
-	{
+	tree_each_pair (k, n) {
 		const struct yaml_node *name = yaml_resolve(k);
 		if (name->kind == YAML_SCALAR && name->tag != YAML_TAG_MERGE &&
 			span_eq(name->text, span_str(key)))
@@ -25,15 +24,16 @@ const struct yaml_node *tree_key(const struct yaml_node *n, const char *key)
 /* Put the mappings that n merges on the stack, so that the first is taken off first. */
 static size_t push_merged(const struct yaml_node *n, const struct yaml_node **stack, size_t depth)
 {
-	tree_each_pair(k, n)
-	{
+	tree_each_pair (k, n) {
 		if (k->tag != YAML_TAG_MERGE || !k->plain)
 			continue;
 		const struct yaml_node *from = yaml_resolve(k->next);
 		if (from->kind == YAML_MAPPING && depth < TREE_MERGES_MAX)
 			stack[depth++] = from;
 		size_t first = depth;
-		tree_each(item, from) if (depth < TREE_MERGES_MAX) stack[depth++] = yaml_resolve(item);
+		tree_each (item, from)
+			if (depth < TREE_MERGES_MAX)
+				stack[depth++] = yaml_resolve(item);
 		for (size_t last = depth; first + 1 < last; first++) {
 			const struct yaml_node *swapped = stack[first];
 			stack[first] = stack[--last];

@@ -58,10 +58,12 @@ static void read_rules(struct view *v)
 {
 	size_t count = 0;
 
-	tree_each(item, v->list) count++;
+	tree_each (item, v->list)
+		count++;
 	v->rules = mem_array(count + 1, sizeof(v->rules[0]));
-	tree_each(item, v->list) if (yaml_resolve(item)->kind == YAML_MAPPING)
-		read_rule(v, yaml_resolve(item));
+	tree_each (item, v->list)
+		if (yaml_resolve(item)->kind == YAML_MAPPING)
+			read_rule(v, yaml_resolve(item));
 }
 
 /* --- The verdict --- */
@@ -105,6 +107,7 @@ void view_init(struct view *v, struct view_origin origin, struct span yaml, enum
 		v->list = tree_value(v->root, "ingress");
 		read_rules(v);
 	}
+	names_init(&v->names, v->rules, v->count);
 	judge_paths(v);
 	judge_url(v);
 	if (v->file.ingress != NULL)
@@ -124,6 +127,7 @@ void view_fini(struct view *v)
 		rx_free(r->rx);
 	}
 	free(v->rules);
+	names_fini(&v->names);
 	ingress_matcher_free(v->matcher);
 	ingress_file_free(&v->file);
 	yaml_tree_free(v->tree);

@@ -5,6 +5,7 @@
 
 #include "common/conf/ingress.h"
 #include "common/conf/rx.h"
+#include "ingress-lint/names.h"
 #include "ingress-lint/tree.h"
 
 /* Whose verdicts. */
@@ -49,6 +50,7 @@ struct view {
 		*list; /* global: originRequest, list: ingress; NULL when absent */
 	struct view_rule *rules;
 	size_t count;
+	struct names names;
 	enum ingress_fault fault; /* INGRESS_OK: cloudflared accepts it */
 	struct ingress_error error;
 	struct ingress_file file;        /* as far as ingress_parse fills it in */
