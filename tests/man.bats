@@ -93,6 +93,14 @@ same_options() {
   diff -u "$BATS_TEST_TMPDIR/help" "$BATS_TEST_TMPDIR/page"
 }
 
+@test "ingress-lint(1) has the options of ingress-lint" {
+  same_options ingress-lint.1 "$bin/ingress-lint" -- lint 'All commands'
+}
+
+@test "ingress-lint(1) has the options of ingress-lint rule" {
+  same_options ingress-lint.1 "$bin/ingress-lint" rule -- rule 'All commands'
+}
+
 @test "every program has its page" {
   local program
   for program in "$bin"/*; do

@@ -210,8 +210,10 @@ int cmd_lint(int argc, char **argv)
 	enum opt_result result = opt_parse(&program, &f, &seen, &argc, &rest, &err);
 	if (result == OPT_RUN)
 		result = opt_environment(&program, &f, &seen, &err);
-	if (result == OPT_RUN && argc == 0)
-		result = err_set(&err, "no FILE; - reads standard input") < 0 ? OPT_BAD : OPT_BAD;
+	if (result == OPT_RUN && argc == 0) {
+		err_set(&err, "no FILE; - reads standard input");
+		result = OPT_BAD;
+	}
 	if (result == OPT_DONE)
 		status = LINT_EXIT_OK;
 	else if (result == OPT_BAD || make_plan(&f, &plan, &err) < 0)

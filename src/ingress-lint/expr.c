@@ -62,8 +62,11 @@ static size_t escape_len(struct span s)
 	return has("pP", s.p[1]) && s.len > 2 ? 3 : 2;
 }
 
-static enum expr_kind escape_kind(char c)
+static enum expr_kind escape_kind(struct span s)
 {
+	if (s.len < 2)
+		return EXPR_LITERAL;
+	char c = s.p[1];
 	if (c == 'A')
 		return EXPR_BEGIN;
 	if (c == 'z')
@@ -107,9 +110,7 @@ static struct expr_token token_of(struct span s)
 		return (struct expr_token){
 			s.p[len - 1] == ')' && len > 1 ? EXPR_EDGE : EXPR_OPEN, false, span_of(s.p, len)};
 	case '{': len = braces_len(s); break;
-	case '\\':
-		return (struct expr_token){
-			escape_kind(s.len > 1 ? s.p[1] : '\0'), true, span_of(s.p, escape_len(s))};
+	case '\\': return (struct expr_token){escape_kind(s), true, span_of(s.p, escape_len(s))};
 	default: break;
 	}
 	if (len > 0)

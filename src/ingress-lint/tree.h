@@ -27,9 +27,12 @@ bool tree_bool(const struct yaml_node *n, bool none);
 int64_t tree_int(const struct yaml_node *n, int64_t none);
 
 /* Walk the elements of a sequence, the pairs of a mapping. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): item and key are names that are declared */
 #define tree_each(item, seq) \
 	for (const struct yaml_node *item = tree_first(seq, YAML_SEQUENCE); item != NULL; item = item->next)
 #define tree_each_pair(key, map) \
 	for (const struct yaml_node *key = tree_first(map, YAML_MAPPING); key != NULL; key = key->next->next)
+
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif

@@ -1,0 +1,294 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2154 # what lib.bash sets
+# ingress-lint as it is typed: verdicts, findings in every format, fixes, bad input.
+
+load lib
+
+lint=${OUTBORE_BIN:-$top/bin}/ingress-lint
+
+setup() {
+  cd "$BATS_TEST_TMPDIR" || return
+  cat >good.yml <<'END'
+tunnel: 11111111-2222-3333-4444-555555555555
+credentials-file: /etc/cloudflared/home.json
+ingress:
+  - hostname: app.example.com
+    path: ^/live(/|$)
+    service: ws://10.0.0.5:3000
+  - hostname: app.example.com
+    service: http://10.0.0.5:80
+  - service: http_status:404
+END
+  cat >shadow.yml <<'END'
+tunnel: 11111111-2222-3333-4444-555555555555
+credentials-file: /etc/cloudflared/home.json
+ingress:
+  - hostname: app.example.com
+    path: ^/a
+    service: http://10.0.0.5:80
+  - hostname: "*.example.com"
+    path: ^/[b-z]
+    service: http://10.0.0.6:80
+  - hostname: app.example.com
+    path: ^/[ab]$
+    service: http://10.0.0.7:80
+  - service: http_status:404
+END
+  cat >refused.yml <<'END'
+ingress:
+  - hostname: app.example.com
+    service: localhost:8080
+  - service: http_status:404
+END
+}
+
+# finds ID FILE...: the records of the files have a finding with that id.
+finds() {
+  "$lint" --json "${@:2}" | jq -se --arg id "$1" 'map(.findings[]) | any(.id == $id)' >/dev/null
+}
+
+# --- Findings ---
+
+@test "lint: a clean file says nothing and exits 0" {
+  run -0 --separate-stderr "$lint" good.yml
+  [ -z "$output$stderr" ]
+}
+
+@test "lint: two rules together cover a third, proven, with a URL to try" {
+  run -0 "$lint" shadow.yml
+  [[ $output == *'shadow.yml:10:5: warning: rule 3 (app.example.com, path ^/[ab]$) never runs: '*'take all its requests (proven) [IL104]'* ]]
+  [[ $output == *$'\n  try: https://app.example.com/a'* ]]
+  run -1 "$lint" --strict shadow.yml
+}
+
+@test "lint: a refused file exits 1, and the record says what cloudflared would" {
+  run -1 "$lint" refused.yml
+  [[ $output == 'refused.yml:'*'[IL008]'* ]]
+  run -1 "$lint" --json refused.yml
+  jq -e '.schema == "outbore/1" and .kind == "config" and .status == "fail" and .target.file == "refused.yml"
+    and .ingress == {valid: false, error_class: "service-address", rules: 2}
+    and (.findings | any(.id == "IL008" and .where == "refused.yml:3:14"))' <<<"$output"
+}
+
+@test "lint: what does not parse has a record too" {
+  printf 'ingress: [\n' >broken.yml
+  run -1 "$lint" --json broken.yml
+  jq -e '.ingress == {valid: false, error_class: "yaml-syntax", rules: 0} and .findings[0].id == "IL001"' <<<"$output"
+}
+
+@test "lint: - reads standard input, several files give records in their order" {
+  run -1 "$lint" --json good.yml - refused.yml <shadow.yml
+  [ "$(jq -r .target.file <<<"$output" | paste -sd ' ')" = 'good.yml - refused.yml' ]
+  [ "$(jq -r .status <<<"$output" | paste -sd ' ')" = 'ok warn fail' ]
+}
+
+@test "lint: comments and options ignore rules, by id or name" {
+  sed 's/^  - hostname: app.example.com$/  # ingress-lint: ignore=IL104\n&/' shadow.yml >ignored.yml
+  run ! finds IL104 ignored.yml
+  finds IL104 shadow.yml
+  run ! finds IL104 --disable IL104 shadow.yml
+  run ! finds IL104 --disable rule-shadowed shadow.yml
+  finds IL104 --disable all --enable IL104 shadow.yml
+  run -2 "$lint" --disable IL999 good.yml
+  [[ $output == 'ingress-lint: --disable: there is no rule "IL999"'* ]]
+}
+
+@test "lint: the older release refuses a named group, and says so for itself alone" {
+  sed 's/\^\/live(\/|\$)/^\/(?<x>live)/' good.yml >named.yml
+  run -0 "$lint" --json named.yml
+  jq -e '.ingress.valid and (.findings | any(.id == "IL113"))' <<<"$output"
+  run -1 "$lint" --json --compat 2023.7 named.yml
+  jq -e '.ingress.error_class == "regex" and (.findings | any(.id == "IL015"))' <<<"$output"
+}
+
+@test "lint: ten thousand rules in little time" {
+  {
+    echo 'ingress:'
+    for ((i = 0; i < 10000; i++)); do
+      printf '  - hostname: h%d.example.com\n    path: ^/a%d/\n    service: http://s%d:80\n' "$i" "$i" "$i"
+    done
+    echo '  - service: http_status:404'
+  } >many.yml
+  run -0 timeout 20 "$lint" --quiet many.yml
+  [ -z "$output" ]
+}
+
+# --- Manifests ---
+
+@test "lint: a manifest's findings have its own lines and columns" {
+  cat >cm.yml <<'END'
+apiVersion: v1
+kind: Namespace
+metadata: {name: tunnel}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: cloudflared, namespace: tunnel}
+data:
+  config.yaml: |
+    no-autoupdate: true
+    ingress:
+      - hostname: app.example.com
+        service: http://localhost:8080
+      - service: http_status:404
+END
+  run -0 "$lint" cm.yml
+  [[ $output == *'cm.yml:13:18: warning: localhost is the connector'*'[IL207]'* ]]
+  run -0 "$lint" --json cm.yml
+  jq -e '.ingress.valid and .ingress.rules == 2' <<<"$output"
+}
+
+@test "lint: manifests in several files are one cluster" {
+  cat >service.yml <<'END'
+apiVersion: v1
+kind: Service
+metadata: {name: app, namespace: tunnel}
+spec: {ports: [{port: 80, targetPort: 8080}]}
+END
+  cat >cm.yml <<'END'
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: cloudflared, namespace: tunnel}
+binaryData:
+  config.yaml: bm8tYXV0b3VwZGF0ZTogdHJ1ZQppbmdyZXNzOgogIC0gaG9zdG5hbWU6IGFwcC5leGFtcGxlLmNvbQogICAgc2VydmljZTogaHR0cDovL2FwcDo4MDgwCiAgLSBzZXJ2aWNlOiBodHRwX3N0YXR1czo0MDQK
+END
+  finds IL713 cm.yml
+  run ! finds IL713 cm.yml service.yml
+  finds IL715 cm.yml service.yml
+  run -0 "$lint" cm.yml service.yml
+  [[ $output == *'cm.yml:5:16: warning: Service app has no port 8080, which is its targetPort [IL715]'* ]]
+}
+
+# --- Formats ---
+
+@test "lint: SARIF has the catalogue and the findings" {
+  run -1 "$lint" --format sarif refused.yml
+  jq -e '.version == "2.1.0" and (.runs[0].tool.driver.rules | length) == 105
+    and .runs[0].results[0].ruleId == .runs[0].tool.driver.rules[.runs[0].results[0].ruleIndex].id
+    and .runs[0].results[0].locations[0].physicalLocation.region.startLine > 0' <<<"$output"
+}
+
+@test "lint: JUnit is XML, and counts failures" {
+  printf 'ingress:\n  - hostname: "<&\\x01>"\n    service: http://a\n  - service: http_status:404\n' >odd.yml
+  run -1 "$lint" --format junit odd.yml refused.yml good.yml
+  python3 -c '
+import sys, xml.etree.ElementTree as e
+suites = e.fromstring(sys.argv[1].encode()).findall("testsuite")
+assert [s.get("name") for s in suites] == ["odd.yml", "refused.yml", "good.yml"]
+for s in suites:
+    assert int(s.get("tests")) == len(s.findall("testcase")) > 0
+    assert int(s.get("failures")) == len(s.findall("testcase/failure"))
+' "$output"
+}
+
+@test "lint: GitHub's commands are one line each" {
+  run -1 "$lint" --format github refused.yml
+  [[ ${lines[0]} == '::'*' file=refused.yml,line='*',title=IL'*'::'* ]]
+  for line in "${lines[@]}"; do
+    [[ $line == ::* ]]
+  done
+}
+
+@test "lint: terminals are not driven by what stands in a file" {
+  printf 'ingress:\n  - hostname: "a\\e[31mb"\n    service: http://x\n  - service: http_status:404\n' >escape.yml
+  run -0 "$lint" --color always escape.yml
+  [[ $output != *$'\e[31mb'* ]]
+  [[ $output == *'a\x1b[31mb'* ]]
+}
+
+@test "lint: colour and the line with its caret when asked for" {
+  run -1 "$lint" --color always refused.yml
+  [[ $output == *$'\e[1;31merror\e[0m: '* ]]
+  [[ $output == *$'\n      service: localhost:8080\n               ^\n'* ]]
+  run -1 "$lint" --color never refused.yml
+  [[ $output != *$'\e'* ]]
+}
+
+# --- Fixes and records ---
+
+@test "lint: --fix writes values in place and leaves all else" {
+  printf '# mine\ningress:\n  - hostname: "*.Example.com" # wild\n    service:   https://a\n    originRequest: {noTLSVerify: "yes"}\n  - service: http_status:404\n' >fix.yml
+  chmod 640 fix.yml
+  run -0 "$lint" --fix=diff fix.yml
+  [[ $output == *$'\n+  - hostname: "*.example.com" # wild'* ]]
+  grep -q Example fix.yml
+  run -0 "$lint" --fix fix.yml
+  [ "$(cat fix.yml)" = "$(printf '# mine\ningress:\n  - hostname: "*.example.com" # wild\n    service:   https://a\n    originRequest: {noTLSVerify: true}\n  - service: http_status:404')" ]
+  [ "$(stat -c %a fix.yml)" = 640 ]
+}
+
+@test "lint: --records gives a URL for each rule that can be reached, and rule agrees" {
+  run -0 "$lint" --records shadow.yml
+  [ "$(jq -r .ingress.rule <<<"$output" | paste -sd ' ')" = '0 1 3' ]
+  "$lint" --records shadow.yml | "$lint" rule --json --config shadow.yml - >chosen
+  [ "$(jq -r .ingress.rule chosen | paste -sd ' ')" = '0 1 3' ]
+  run -0 "$lint" --records good.yml
+  jq -se '.[0].ingress.websocket and (.[1].ingress.websocket | not)' <<<"$output"
+}
+
+# --- rule ---
+
+@test "rule: the first that matches, counted from 0" {
+  run -0 "$lint" rule --json --config good.yml https://app.example.com/live/x https://other.example/
+  jq -se '.[0].kind == "match" and .[0].ingress == {rule: 0, hostname: "app.example.com", path: "^/live(/|$)", service: "ws://10.0.0.5:3000"}
+    and .[1].ingress.rule == 2' <<<"$output"
+}
+
+@test "rule: URLs that are refused have a class" {
+  run -1 "$lint" rule --json --config good.yml -- '' foo 'http://a b/'
+  [ "$(jq -r .ingress.error_class <<<"$output" | paste -sd ' ')" = 'url-missing url-no-hostname url-invalid' ]
+  run -1 "$lint" rule --json --config refused.yml https://app.example.com/
+  jq -e '.ingress == {rule: null, error_class: "service-address"}' <<<"${lines[-1]}"
+}
+
+@test "rule: records pass through, and what is none is an error" {
+  printf '%s\n' '{"schema":"outbore/1","kind":"probe","target":{"url":"https://app.example.com/"},"ws":{"x":1},"new":true}' \
+    '{"schema":"outbore/1","kind":"event"}' https://app.example.com/live '{"no json' >lines
+  run -3 --separate-stderr "$lint" rule --json --config good.yml - <lines
+  jq -se '.[0].ingress.rule == 1 and .[0].ws.x == 1 and .[0].new and .[1].kind == "event" and .[1].ingress == null
+    and .[2].ingress.rule == 0 and .[3].kind == "error"' <<<"$output"
+}
+
+# --- The catalogue ---
+
+@test "rules and explain: every rule has a line, a reason and two examples" {
+  run -0 "$lint" rules
+  [ "${#lines[@]}" = 105 ]
+  [[ ${lines[0]} == 'IL001  error  '* ]]
+  run -0 "$lint" explain il104
+  [[ $output == 'IL104 rule-shadowed (warning)'*'Why: '*'Fix: '*'Bad:'*'Good:'* ]]
+  run -2 "$lint" explain IL999
+}
+
+# --- Usage and bad input ---
+
+@test "usage: one line and status 2" {
+  run -2 --separate-stderr "$lint"
+  [ "$stderr" = 'ingress-lint: no FILE; - reads standard input' ]
+  run -2 "$lint" --format xml good.yml
+  [ "$output" = 'ingress-lint: --format: "xml" is none of text, json, sarif, junit, github' ]
+  run -2 "$lint" rule https://app.example.com/
+  run -0 "$lint" --help
+  run -0 "$lint" --version
+}
+
+@test "bad input: one error each, status 3, and the other files are linted" {
+  mkdir directory
+  head -c 4096 /dev/zero >binary.yml
+  truncate -s 100M huge.yml
+  run -3 --separate-stderr timeout 20 "$lint" --json none.yml directory binary.yml huge.yml refused.yml
+  [ "${#stderr_lines[@]}" = 4 ]
+  [ "$(jq -r .status <<<"$output" | paste -sd ' ')" = 'error error error error fail' ]
+}
+
+@test "bad input: bombs of aliases and depth end soon" {
+  {
+    printf 'a0: &a0 [x,x,x,x,x,x,x,x,x]\n'
+    for i in {1..20}; do
+      printf 'a%d: &a%d [*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d]\n' "$i" "$i" $((i - 1)){,,,,,,,}
+    done
+  } >bomb.yml
+  { printf '%0.s[' {1..20000}; } >deep.yml
+  run -1 timeout 20 "$lint" bomb.yml
+  run -1 timeout 20 "$lint" deep.yml
+}
