@@ -159,11 +159,20 @@ END
   [[ $output == *'cm.yml:5:16: warning: Service app has no port 8080, which is its targetPort [IL715]'* ]]
 }
 
+# --- Proxies ---
+
+@test "lint: a proxy in front that loses the upgrade which a rule expects" {
+  printf 'ProxyPass /live/ http://10.0.0.5:3000/live/\nProxyPass / http://10.0.0.5:80/ upgrade=websocket\n' >apache.conf
+  run -0 "$lint" --proxy apache.conf good.yml
+  [[ $output == *'apache.conf:1:18: warning: upgrades of requests to /live/ are not passed on, and a rule'*'[IL801]'* ]]
+  run -3 "$lint" --proxy none.conf good.yml
+}
+
 # --- Formats ---
 
 @test "lint: SARIF has the catalogue and the findings" {
   run -1 "$lint" --format sarif refused.yml
-  jq -e '.version == "2.1.0" and (.runs[0].tool.driver.rules | length) == 105
+  jq -e '.version == "2.1.0" and (.runs[0].tool.driver.rules | length) == 109
     and .runs[0].results[0].ruleId == .runs[0].tool.driver.rules[.runs[0].results[0].ruleIndex].id
     and .runs[0].results[0].locations[0].physicalLocation.region.startLine > 0' <<<"$output"
 }
@@ -253,7 +262,8 @@ for s in suites:
 
 @test "rules and explain: every rule has a line, a reason and two examples" {
   run -0 "$lint" rules
-  [ "${#lines[@]}" = 105 ]
+  [ "$(grep -c '^IL[0-7]' <<<"$output")" = 105 ]
+  [ "$(grep -c '^IL8' <<<"$output")" = 4 ]
   [[ ${lines[0]} == 'IL001  error  '* ]]
   run -0 "$lint" explain il104
   [[ $output == 'IL104 rule-shadowed (warning)'*'Why: '*'Fix: '*'Bad:'*'Good:'* ]]

@@ -14,7 +14,7 @@
 
 struct flags {
 	const char *format, *compat, *fix, *color;
-	struct opt_list enable, disable;
+	struct opt_list enable, disable, proxies;
 	bool json, strict, files, container, records, quiet;
 };
 
@@ -35,6 +35,8 @@ static const struct opt options[] = {
 		FLAG(TEXT, fix), NULL},
 	{0, "records", NULL, "a record for each rule that can be reached, with a URL that selects it",
 		FLAG(BOOL, records), NULL},
+	{0, "proxy", "FILE", "a site file of Apache or nginx on the way to the services; repeatable",
+		FLAG(LIST, proxies), NULL},
 	{0, "files", NULL, "look at the files that the configuration names", FLAG(BOOL, files), NULL},
 	{0, "container", NULL, "the configuration is for a container", FLAG(BOOL, container), NULL},
 	{0, "color", "WHEN", "auto, always or never (default auto)", FLAG(TEXT, color), NULL},
@@ -173,14 +175,14 @@ static int print(const struct input *inputs, size_t count, const struct flags *f
 
 static int lint_files(int argc, char **argv, const struct flags *f, const struct plan *p)
 {
-	size_t count = (size_t)argc;
+	size_t count = (size_t)argc + f->proxies.count;
 	struct input *inputs = mem_array(count, sizeof(inputs[0]));
-	struct run_options how = {
-		(enum view_compat)p->compat, f->files, f->container, &f->enable, &f->disable};
+	struct run_options how = {(enum view_compat)p->compat, f->files, f->container, f->proxies.count,
+		&f->enable, &f->disable};
 	struct err err;
 
 	for (size_t i = 0; i < count; i++)
-		input_read(&inputs[i], argv[i]);
+		input_read(&inputs[i], i < (size_t)argc ? argv[i] : f->proxies.items[i - (size_t)argc]);
 	run_lint(inputs, count, &how);
 	for (size_t i = 0; i < count; i++) {
 		if (p->fix == FIX_WRITE && fix_write(&inputs[i], &err) < 0)

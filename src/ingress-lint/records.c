@@ -8,7 +8,7 @@
 #include "ingress-lint/report.h"
 
 /* Words in a path or scheme that speak of WebSockets. */
-static bool is_websocket(const struct view_rule *r)
+bool records_is_websocket(const struct view_rule *r)
 {
 	static const char *const words[] = {
 		"ws", "wss", "websocket", "socket.io", "sockjs", "/live", "signalr", "/hub"};
@@ -40,7 +40,7 @@ static json_t *rule_json(const struct input *in, const struct proof *p, const st
 	json_object_set_new(ingress, "hostname", report_string(r->host));
 	json_object_set_new(ingress, "path", report_string(r->expr));
 	json_object_set_new(ingress, "service", report_string(r->target.text));
-	json_object_set_new(ingress, "websocket", json_boolean(is_websocket(r)));
+	json_object_set_new(ingress, "websocket", json_boolean(records_is_websocket(r)));
 	json_object_set_new(record, "ingress", ingress);
 	free(path);
 	free(url);

@@ -9,4 +9,7 @@
 /* -1 when the stream failed. */
 int records_print(FILE *to, const struct input *inputs, size_t count);
 
+/* Does the rule, whose service is valid, look like one for WebSockets? */
+bool records_is_websocket(const struct view_rule *r);
+
 #endif

@@ -2,6 +2,7 @@
 #include "ingress-lint/run.h"
 #include "common/base/mem.h"
 #include "ingress-lint/kube.h"
+#include "ingress-lint/proxy.h"
 
 static void lint_input(struct input *in, const struct run_options *how)
 {
@@ -54,9 +55,13 @@ static void filter(struct input *in, const struct run_options *how)
 
 void run_lint(struct input *inputs, size_t count, const struct run_options *how)
 {
-	for (size_t i = 0; i < count; i++)
+	size_t configs = count - how->proxies;
+
+	for (size_t i = 0; i < configs; i++)
 		lint_input(&inputs[i], how);
-	kube_lint(inputs, count, how->compat);
+	kube_lint(inputs, configs, how->compat);
+	for (size_t i = configs; i < count; i++)
+		proxy_lint(&inputs[i], inputs, configs);
 	for (size_t i = 0; i < count; i++)
 		filter(&inputs[i], how);
 }

@@ -8,6 +8,7 @@
 struct run_options {
 	enum view_compat compat;
 	bool looks_at_files, in_container;
+	size_t proxies; /* so many of the inputs, the last ones, are site files of proxies */
 	const struct opt_list *enable, *disable; /* ids, names and "all"; borrowed */
 };
 

@@ -8,6 +8,7 @@
 #include "test.h"
 
 #define ROWS 105
+#define PROXY_ROWS 4
 #define ROUNDS 150
 
 /* Call fn for each line of a corpus file; the number of lines. */
@@ -83,7 +84,46 @@ static void test_examples(void)
 	CHECK(each_case("tests/corpus/ingress/lint.jsonl", check_row, NULL) == ROWS);
 	for (const struct catalogue_rule *r = catalogue_next(NULL); r != NULL; r = catalogue_next(r))
 		rules++;
-	CHECK(rules == ROWS);
+	CHECK(rules == ROWS + PROXY_ROWS);
+}
+
+static bool proxy_raises(const char *text, const char *id)
+{
+	static const struct opt_list none;
+	const struct run_options how = {.proxies = 1, .enable = &none, .disable = &none};
+	struct input in = {.name = "site.conf"};
+	bool raised = false;
+
+	buf_add_str(&in.text, text);
+	run_lint(&in, 1, &how);
+	for (size_t i = 0; i < in.lint.count; i++)
+		raised = raised || strcmp(in.lint.findings[i].rule->id, id) == 0;
+	input_fini(&in);
+	return raised;
+}
+
+static void test_proxy_examples(void)
+{
+	for (const struct catalogue_rule *r = catalogue_find(SPAN("IL801")); r != NULL;
+		r = catalogue_next(r)) {
+		CHECK_FOR(proxy_raises(r->bad, r->id), "%s bad", r->id);
+		CHECK_FOR(!proxy_raises(r->good, r->id), "%s good", r->id);
+	}
+	/* Each site file, and whether something is lost. */
+	CHECK(!proxy_raises("ProxyPass /a/ws ws://h/ws\nProxyPass /a/ http://h/\n", "IL801"));
+	CHECK(!proxy_raises("ProxyPass /a/ws ws://h/ws\nProxyPass /a/ http://h/\n", "IL802"));
+	CHECK(proxy_raises("ProxyPass /a/ http://h/\nProxyPass /a/ws ws://h/ws\n", "IL802"));
+	CHECK(proxy_raises("ProxyPass / http://h/ upgrade=NONE\n", "IL801"));
+	CHECK(proxy_raises("ProxyPass / http://h/ upgrade=ANY\nRequestHeader unset Upgrade\n", "IL801"));
+	CHECK(proxy_raises("location / { proxy_pass http://h; }", "IL801"));
+	CHECK(!proxy_raises("server { proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;"
+			    "proxy_set_header Connection upgrade; location / { proxy_pass http://h; } }",
+		"IL803"));
+	CHECK(proxy_raises(
+		"server { proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;"
+		"location / { proxy_pass http://h; proxy_set_header Host a; } }",
+		"IL801"));
+	CHECK(proxy_raises("{{{{;;}}} proxy_pass \"", "IL804"));
 }
 
 /* --- What is refused is an error, what is accepted is not --- */
@@ -234,4 +274,4 @@ static void test_proofs(void)
 	CHECK(never > ROUNDS / 4);
 }
 
-TEST_MAIN(TEST(test_examples), TEST(test_refusals), TEST(test_proofs))
+TEST_MAIN(TEST(test_examples), TEST(test_proxy_examples), TEST(test_refusals), TEST(test_proofs))
