@@ -136,6 +136,7 @@ bench:
 	$(Q)scripts/deps build bench
 	$(SUB) all $(LOADS)
 	$(Q)bench/run
+	$(Q)bench/rules
 
 # New inputs go to build/fuzz/corpus; those worth keeping are copied to tests/fuzz/corpus by hand.
 fuzz:

@@ -18,7 +18,7 @@ static int by_place(const void *a, const void *b)
 /* The edits in order; of those that overlap the first. To be freed. */
 static const struct lint_edit **edits_of(const struct input *in, size_t *count)
 {
-	const struct lint_edit **edits = mem_array(in->lint.count + 1, sizeof(edits[0]));
+	const struct lint_edit **edits = mem_array(in->lint.count + 1, sizeof(struct lint_edit *));
 	size_t n = 0, kept = 0;
 
 	for (size_t i = 0; i < in->lint.count; i++)
@@ -26,7 +26,7 @@ static const struct lint_edit **edits_of(const struct input *in, size_t *count)
 			in->lint.findings[i].edit.to <= buf_len(&in->text))
 			edits[n++] = &in->lint.findings[i].edit;
 	if (n > 1)
-		qsort(edits, n, sizeof(edits[0]), by_place);
+		qsort(edits, n, sizeof(struct lint_edit *), by_place);
 	for (size_t i = 0; i < n; i++)
 		if (kept == 0 || edits[i]->from >= edits[kept - 1]->to)
 			edits[kept++] = edits[i];

@@ -10,13 +10,14 @@
  * not decided. */
 #define HARD_QUESTIONS_MAX 20000
 #define STATES_MAX ((size_t)5000)
+#define UNDECIDED_MAX 100 /* questions that may take all their states; the others are not asked after that */
 
 struct proof {
 	const struct view *view; /* borrowed */
 	struct proof_set ordinary, every;
 	struct map names; /* hostnames in all their forms, and suffixes of wildcards */
 	struct proof_rule *rules;
-	size_t hard_questions;
+	size_t hard_questions, undecided;
 };
 
 /* --- Languages --- */
@@ -38,8 +39,17 @@ void proof_set_fini(struct proof_set *s)
 	*s = (struct proof_set){0};
 }
 
+static enum rx_answer ask(struct proof *p, const struct rx_term *terms, size_t count, struct buf *path)
+{
+	if (p->undecided == UNDECIDED_MAX)
+		return RX_UNDECIDED;
+	enum rx_answer answer = rx_witness(terms, count, STATES_MAX, path);
+	p->undecided += answer == RX_UNDECIDED;
+	return answer;
+}
+
 static enum rx_answer ask_two(
-	const struct proof *p, const struct rx_set *a, const struct rx_set *b, bool without, struct buf *path)
+	struct proof *p, const struct rx_set *a, const struct rx_set *b, bool without, struct buf *path)
 {
 	struct rx_term terms[3] = {{p->ordinary.set, false}};
 	size_t count = 1;
@@ -50,17 +60,15 @@ static enum rx_answer ask_two(
 		return RX_NONE;
 	if (b != NULL)
 		terms[count++] = (struct rx_term){b, without};
-	return rx_witness(terms, count, STATES_MAX, path);
+	return ask(p, terms, count, path);
 }
 
-enum rx_answer proof_both(
-	const struct proof *p, const struct rx_set *a, const struct rx_set *b, struct buf *path)
+enum rx_answer proof_both(struct proof *p, const struct rx_set *a, const struct rx_set *b, struct buf *path)
 {
 	return ask_two(p, a, b, false, path);
 }
 
-enum rx_answer proof_only(
-	const struct proof *p, const struct rx_set *a, const struct rx_set *b, struct buf *path)
+enum rx_answer proof_only(struct proof *p, const struct rx_set *a, const struct rx_set *b, struct buf *path)
 {
 	return ask_two(p, a, b, true, path);
 }
@@ -130,7 +138,7 @@ static enum rx_answer pursue(struct question *q, struct buf *path)
 	struct proof *p = q->proof;
 
 	for (;; buf_clear(path)) {
-		enum rx_answer answer = rx_witness(q->terms, q->count, STATES_MAX, path);
+		enum rx_answer answer = ask(p, q->terms, q->count, path);
 		if (answer != RX_SOME)
 			return answer;
 		size_t serves = proof_match(p, q->host, buf_span(path));

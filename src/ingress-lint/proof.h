@@ -39,10 +39,8 @@ enum rx_answer proof_reaches(
 /* The index of the rule that serves a request. */
 size_t proof_match(struct proof *p, const char *host, struct span path);
 /* Ordinary paths in both, or in a and not in b. NULL stands for a rule without a path. The shortest is appended. */
-enum rx_answer proof_both(
-	const struct proof *p, const struct rx_set *a, const struct rx_set *b, struct buf *path);
-enum rx_answer proof_only(
-	const struct proof *p, const struct rx_set *a, const struct rx_set *b, struct buf *path);
+enum rx_answer proof_both(struct proof *p, const struct rx_set *a, const struct rx_set *b, struct buf *path);
+enum rx_answer proof_only(struct proof *p, const struct rx_set *a, const struct rx_set *b, struct buf *path);
 
 /* "https://host/path" with what must be escaped. To be freed. */
 char *proof_url(const char *host, struct span path);

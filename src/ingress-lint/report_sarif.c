@@ -50,12 +50,31 @@ static json_int_t index_of(const struct catalogue_rule *rule)
 	return index;
 }
 
+/* A path as a relative reference (RFC 3986, 4.2). */
+static json_t *uri_of(const char *path)
+{
+	struct buf uri = {0};
+
+	for (; *path != '\0'; path++) {
+		unsigned char c = (unsigned char)*path;
+		bool plain = (span_lower(*path) >= 'a' && span_lower(*path) <= 'z') ||
+			     (c >= '0' && c <= '9') || strchr("-._~/", *path) != NULL;
+		if (plain)
+			buf_add_char(&uri, *path);
+		else
+			buf_addf(&uri, "%%%02X", c);
+	}
+	json_t *text = json_stringn(buf_span(&uri).p, buf_len(&uri));
+	buf_free(&uri);
+	return text;
+}
+
 static json_t *location_json(const struct lint_finding *f)
 {
 	json_t *location = json_object(), *physical = json_object(), *artifact = json_object(),
 	       *region = json_object();
 
-	json_object_set_new(artifact, "uri", report_string(f->file));
+	json_object_set_new(artifact, "uri", uri_of(f->file));
 	json_object_set_new(region, "startLine", json_integer(f->line > 0 ? f->line : 1));
 	json_object_set_new(region, "startColumn", json_integer(f->column > 0 ? f->column : 1));
 	json_object_set_new(physical, "artifactLocation", artifact);

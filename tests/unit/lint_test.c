@@ -140,7 +140,7 @@ static void check_verdict(const json_t *c, void *arg)
 	char *bytes = mem_alloc(coded.len + 1);
 	size_t len = 0;
 	bool refused = false;
-	struct input in;
+	struct input in = {0};
 
 	(void)arg;
 	if (json_is_string(text))
