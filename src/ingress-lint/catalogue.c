@@ -12,6 +12,7 @@ static const struct catalogue_rule *const tables[] = {
 	catalogue_settings,
 	catalogue_yaml,
 	catalogue_kube,
+	catalogue_cluster,
 	catalogue_proxy,
 };
 #define TABLES (sizeof(tables) / sizeof(tables[0]))

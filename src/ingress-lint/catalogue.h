@@ -22,7 +22,7 @@ struct catalogue_rule {
 
 extern const struct catalogue_rule catalogue_refused[], catalogue_routing[], catalogue_service[],
 	catalogue_origin[], catalogue_access[], catalogue_settings[], catalogue_yaml[], catalogue_kube[],
-	catalogue_proxy[];
+	catalogue_cluster[], catalogue_proxy[];
 
 /* Of an id or a name; NULL when there is none. */
 const struct catalogue_rule *catalogue_find(struct span id);

@@ -220,16 +220,23 @@ static void add_configs(struct cluster *c, enum view_compat compat)
 
 /* --- Linting --- */
 
+static void run_checks(
+	struct lint *l, const struct cluster *c, const struct kube_object *o, const struct kube_check *checks)
+{
+	for (; checks->id != NULL; checks++) {
+		l->rule = catalogue_find(span_str(checks->id));
+		checks->check(l, c, o);
+	}
+}
+
 static void lint_objects(struct cluster *c)
 {
 	for (size_t i = 0; i < c->count; i++) {
 		const struct kube_object *o = &c->objects[i];
 		struct lint *l = &o->input->lint;
 		l->view = o->place;
-		for (const struct kube_check *check = kube_pod_checks; check->id != NULL; check++) {
-			l->rule = catalogue_find(span_str(check->id));
-			check->check(l, c, o);
-		}
+		run_checks(l, c, o, kube_pod_checks);
+		run_checks(l, c, o, kube_workload_checks);
 	}
 }
 
@@ -241,6 +248,7 @@ static void lint_configs(struct cluster *c)
 		l->object = c->configs[i].object;
 		lint_view(l, c->configs[i].view);
 		lint_run(l, c->configs[i].view, kube_config_checks);
+		lint_run(l, c->configs[i].view, kube_policy_checks);
 		l->cluster = NULL;
 		l->object = NULL;
 	}

@@ -33,9 +33,9 @@ struct kube_check {
 	const char *id; /* NULL ends a table */
 	void (*check)(struct lint *l, const struct cluster *c, const struct kube_object *o);
 };
-extern const struct kube_check kube_pod_checks[];
+extern const struct kube_check kube_pod_checks[], kube_workload_checks[];
 /* Checks of a configuration inside of a cluster: l->cluster and l->object are set. */
-extern const struct lint_check kube_config_checks[];
+extern const struct lint_check kube_config_checks[], kube_policy_checks[];
 
 /* The object of a kind, a name and a namespace; NULL when it is not among the manifests. */
 const struct kube_object *kube_find(
@@ -52,6 +52,12 @@ bool kube_is_secret(struct span text);
 /* Of a workload: its pods' spec, NULL for other kinds; and the container that is a connector, NULL for none. */
 const struct yaml_node *kube_pod_spec(const struct kube_object *o);
 const struct yaml_node *kube_connector(const struct kube_object *o);
+/* The configuration that the workload's connector mounts, or the only one there is; NULL when it is not among the manifests. */
+const struct view *kube_config_of(const struct cluster *c, const struct kube_object *o);
+/* The value of "--name value" or "--name=value" among the arguments, its node in *at; a NULL pointer when it is not there. */
+struct span kube_flag(const struct yaml_node *container, const char *name, const struct yaml_node **at);
+/* The Service that the rule's service names, when it is among the manifests. */
+const struct kube_object *kube_service_of(const struct lint *l, const struct view_rule *r);
 /* Does the container say no-autoupdate, by argument or environment? */
 bool kube_forbids_update(const struct yaml_node *container);
 /* Is its command line without --config, so that no file has a say? */

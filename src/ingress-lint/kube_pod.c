@@ -33,9 +33,7 @@ const struct yaml_node *kube_connector(const struct kube_object *o)
 
 static const char *const arg_lists[] = {"command", "args"};
 
-/* The value of "--name value" or "--name=value"; the node that holds it in *at. */
-static struct span flag_value(
-	const struct yaml_node *container, const char *name, const struct yaml_node **at)
+struct span kube_flag(const struct yaml_node *container, const char *name, const struct yaml_node **at)
 {
 	size_t len = strlen(name);
 
@@ -93,8 +91,7 @@ static const struct yaml_node *volume_of(const struct kube_object *o, struct spa
 	return NULL;
 }
 
-/* The configuration that the connector mounts, or the only one there is; NULL when it is not among the manifests. */
-static const struct view *config_of(const struct cluster *c, const struct kube_object *o)
+const struct view *kube_config_of(const struct cluster *c, const struct kube_object *o)
 {
 	bool mounts = false;
 
@@ -118,8 +115,8 @@ static bool metrics_of(const struct cluster *c, const struct kube_object *o,
 	const struct yaml_node *container, struct url_authority *out, bool *set)
 {
 	const struct yaml_node *at = NULL;
-	struct span text = flag_value(container, "--metrics", &at);
-	const struct view *v = config_of(c, o);
+	struct span text = kube_flag(container, "--metrics", &at);
+	const struct view *v = kube_config_of(c, o);
 
 	if (text.p == NULL && env_of(container, "TUNNEL_METRICS") != NULL)
 		text = tree_text(env_of(container, "TUNNEL_METRICS"));
@@ -338,7 +335,7 @@ static void open_secret(struct lint *l, const struct cluster *c, const struct ku
 					tree_text(key).p);
 		return;
 	}
-	if (flag_value(container, "--token", &at).p != NULL && at != NULL &&
+	if (kube_flag(container, "--token", &at).p != NULL && at != NULL &&
 		span_find(tree_text(at), '$') == tree_text(at).len)
 		lint_find(l, at->start, "the token is an argument, which everybody sees who may list pods");
 	const struct yaml_node *token = env_of(container, "TUNNEL_TOKEN");
@@ -399,8 +396,8 @@ static bool is_missing(const struct cluster *c, const struct kube_object *o, str
 static void config_path(struct lint *l, const struct cluster *c, const struct kube_object *o)
 {
 	const struct yaml_node *at = NULL, *container = kube_connector(o);
-	struct span file = flag_value(container, "--config", &at);
-	const struct view *v = container != NULL ? config_of(c, o) : NULL;
+	struct span file = kube_flag(container, "--config", &at);
+	const struct view *v = container != NULL ? kube_config_of(c, o) : NULL;
 
 	if (file.p != NULL && at != NULL && is_missing(c, o, file))
 		lint_find(l, at->start, "%.*s is in no volume that is mounted", (int)file.len, file.p);

@@ -46,14 +46,14 @@ static bool host_of(const struct view_rule *r, struct span *host)
 	       !span_eq(*host, SPAN("localhost"));
 }
 
-static const struct kube_object *service_of(
-	const struct lint *l, const struct view_rule *r, struct service_name *name)
+const struct kube_object *kube_service_of(const struct lint *l, const struct view_rule *r)
 {
+	struct service_name name;
 	struct span host;
 
-	if (!host_of(r, &host) || !split_name(host, l->object->ns, name))
+	if (!host_of(r, &host) || !split_name(host, l->object->ns, &name))
 		return NULL;
-	return kube_find(l->cluster, "Service", name->name, name->ns);
+	return kube_find(l->cluster, "Service", name.name, name.ns);
 }
 
 static void short_name(struct lint *l, const struct view *v, const struct view_rule *r)
@@ -105,8 +105,7 @@ static void name_typo(struct lint *l, const struct view *v, const struct view_ru
 
 static void port_absent(struct lint *l, const struct view *v, const struct view_rule *r)
 {
-	struct service_name name;
-	const struct kube_object *service = service_of(l, r, &name);
+	const struct kube_object *service = kube_service_of(l, r);
 	bool is_target = false;
 
 	(void)v;
@@ -120,8 +119,8 @@ static void port_absent(struct lint *l, const struct view *v, const struct view_
 			return;
 		is_target = is_target || tree_text_is(tree_get(item, "targetPort"), r->target.port);
 	}
-	lint_find(l, r->service->start, "Service %.*s has no port %s%s", (int)name.name.len, name.name.p,
-		r->target.port, is_target ? ", which is its targetPort" : "");
+	lint_find(l, r->service->start, "Service %.*s has no port %s%s", (int)service->name.len,
+		service->name.p, r->target.port, is_target ? ", which is its targetPort" : "");
 }
 
 /* --- What stands behind --- */

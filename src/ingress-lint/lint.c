@@ -84,7 +84,7 @@ static bool quote_of(const struct view *v, const struct yaml_node *node, char *q
 	struct span written = span_skip(yaml_tree_text(v->tree), node->start.offset);
 
 	written.len = node->end.offset - node->start.offset;
-	*quote = node->plain || written.len == 0 ? '\0' : written.p[0];
+	*quote = (char)(node->plain || written.len == 0 ? '\0' : written.p[0]);
 	if (*quote != '\0' && *quote != '"' && *quote != '\'')
 		return false;
 	return span_eq(*quote != '\0' ? span_of(written.p + 1, written.len - 2) : written, node->text);

@@ -30,7 +30,7 @@ static size_t split(struct span line, unsigned number, struct proxy_word words[W
 			i++;
 		if (i == line.len || (count == 0 && line.p[i] == '#'))
 			return count;
-		char quote = line.p[i] == '"' || line.p[i] == '\'' ? line.p[i++] : '\0';
+		char quote = (char)(line.p[i] == '"' || line.p[i] == '\'' ? line.p[i++] : '\0');
 		size_t from = i;
 		while (i < line.len &&
 			(quote != '\0' ? line.p[i] != quote : strchr(" \t\r", line.p[i]) == NULL))
