@@ -298,6 +298,33 @@ for s in suites:
     done
   } >bomb.yml
   { printf '%0.s[' {1..20000}; } >deep.yml
-  run -1 timeout 20 "$lint" bomb.yml
-  run -1 timeout 20 "$lint" deep.yml
+  run -3 --separate-stderr timeout 20 "$lint" --json bomb.yml deep.yml good.yml
+  [ "${#stderr_lines[@]}" = 2 ]
+  [ "$(jq -r .status <<<"$output" | paste -sd ' ')" = 'error error ok' ]
+  [ "$(jq -r .ingress.valid <<<"$output" | paste -sd ' ')" = 'false false true' ]
+  printf 'tunnel: caf\xe9\n' >latin.yml
+  run -3 --separate-stderr "$lint" --json latin.yml
+  [ "$stderr" = 'ingress-lint: latin.yml: is no text in UTF-8 or UTF-16' ]
+  jq -e '.ingress.error_class == "yaml-syntax"' <<<"$output"
+}
+
+# --- The real program ---
+
+# With CLOUDFLARED=: its verdict on random rule sets, and its choice for each URL that a proof has come to.
+@test "cloudflared itself agrees with verdicts and witnesses" {
+  [ -n "$CLOUDFLARED" ] || skip 'no CLOUDFLARED'
+  mkdir sets
+  "$top/tests/peers/rulesets.py" "${SEED:-1}" "${SETS:-40}" sets
+  asked=0
+  for file in sets/*.yml; do
+    valid=true
+    "$CLOUDFLARED" tunnel --config "$file" ingress validate >/dev/null 2>&1 || valid=false
+    [ "$("$lint" --json "$file" | jq .ingress.valid)" = "$valid" ] || fail_with "$file: not $valid"
+    while IFS=$'\t' read -r rule url; do
+      theirs=$("$CLOUDFLARED" tunnel --config "$file" ingress rule "$url" 2>&1 | sed -n 's/^Matched rule #//p')
+      [ "$theirs" = "$rule" ] || fail_with "$file: $url: cloudflared $theirs, we $rule"
+      asked=$((asked + 1))
+    done < <("$lint" --records "$file" | jq -r '[.ingress.rule, .target.url] | @tsv')
+  done
+  ((asked > 50))
 }

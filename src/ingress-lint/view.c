@@ -108,6 +108,9 @@ void view_init(struct view *v, struct view_origin origin, struct span yaml, enum
 		read_rules(v);
 	}
 	names_init(&v->names, v->rules, v->count);
+	bool bomb =
+		v->fault == INGRESS_YAML_SYNTAX && strstr(v->error.err.text, "expand to too much") != NULL;
+	v->is_excessive = bomb || (v->tree == NULL && why.fault == YAML_LIMIT);
 	judge_paths(v);
 	judge_url(v);
 	if (v->file.ingress != NULL)

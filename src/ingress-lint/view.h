@@ -53,6 +53,7 @@ struct view {
 	struct names names;
 	enum ingress_fault fault; /* INGRESS_OK: cloudflared accepts it */
 	struct ingress_error error;
+	bool is_excessive;               /* refused for its size, depth or aliases: more than anybody means */
 	struct ingress_file file;        /* as far as ingress_parse fills it in */
 	struct ingress_matcher *matcher; /* when it is accepted */
 };
