@@ -98,7 +98,7 @@ static void no_verify(struct lint *l, const struct view *v, const struct view_ru
 		return;
 	const struct yaml_node *n = view_option(v, r, "noTLSVerify");
 	bool local = r->target.host == NULL || is_loopback(r->target.host);
-	lint_find_as(l, local ? CATALOGUE_INFO : CATALOGUE_WARNING, n->start,
+	lint_find_as(l, local ? RULEBOOK_INFO : RULEBOOK_WARNING, n->start,
 		"the certificate of %s is not verified", r->target.text);
 }
 

@@ -112,7 +112,7 @@ static void yaml_syntax(struct lint *l, const struct view *v)
 		lint_find(l, at, "%s", v->error.err.text);
 		return;
 	}
-	l->rule = catalogue_find(span_str(cause->id));
+	l->rule = rulebook_find(span_str(cause->id));
 	lint_find(l, at, "%s", cause->message);
 }
 
@@ -277,7 +277,7 @@ static void status_code(struct lint *l, const struct view *v, const struct view_
 	check_service(l, r, INGRESS_STATUS_CODE);
 	if (r->fault == INGRESS_OK && r->target.kind == INGRESS_STATUS &&
 		(r->target.status < 200 || r->target.status > 599))
-		lint_find_as(l, CATALOGUE_WARNING, place(r, r->service), "rule %zu: %d is no status of HTTP",
+		lint_find_as(l, RULEBOOK_WARNING, place(r, r->service), "rule %zu: %d is no status of HTTP",
 			r->number, r->target.status);
 }
 
@@ -327,7 +327,7 @@ static void regex(struct lint *l, const struct view *v, const struct view_rule *
 			r->rx_err.text, construct_of(r->expr));
 }
 
-static void check_ip_rules(struct lint *l, const struct yaml_node *list, enum catalogue_severity severity)
+static void check_ip_rules(struct lint *l, const struct yaml_node *list, enum rulebook_severity severity)
 {
 	tree_each (item, list) {
 		const struct yaml_node *prefix = tree_value(item, "prefix");
@@ -347,16 +347,16 @@ static void check_ip_rules(struct lint *l, const struct yaml_node *list, enum ca
 
 static void ip_rules(struct lint *l, const struct view *v)
 {
-	check_ip_rules(l, tree_value(v->global, "ipRules"), CATALOGUE_WARNING);
+	check_ip_rules(l, tree_value(v->global, "ipRules"), RULEBOOK_WARNING);
 	for (size_t i = 0; i < v->count; i++) {
 		const struct view_rule *r = &v->rules[i];
 		bool acts = r->fault == INGRESS_OK && r->target.kind == INGRESS_SOCKS_PROXY;
 		check_ip_rules(
-			l, tree_value(r->options, "ipRules"), acts ? CATALOGUE_ERROR : CATALOGUE_WARNING);
+			l, tree_value(r->options, "ipRules"), acts ? RULEBOOK_ERROR : RULEBOOK_WARNING);
 	}
 }
 
-static void check_access(struct lint *l, const struct yaml_node *access, enum catalogue_severity severity)
+static void check_access(struct lint *l, const struct yaml_node *access, enum rulebook_severity severity)
 {
 	if (access != NULL && tree_bool(tree_value(access, "required"), false) &&
 		tree_text(tree_value(access, "teamName")).len == 0 &&
@@ -366,9 +366,9 @@ static void check_access(struct lint *l, const struct yaml_node *access, enum ca
 
 static void access_team(struct lint *l, const struct view *v)
 {
-	check_access(l, tree_value(v->global, "access"), CATALOGUE_WARNING);
+	check_access(l, tree_value(v->global, "access"), RULEBOOK_WARNING);
 	for (size_t i = 0; i < v->count; i++)
-		check_access(l, tree_value(v->rules[i].options, "access"), CATALOGUE_ERROR);
+		check_access(l, tree_value(v->rules[i].options, "access"), RULEBOOK_ERROR);
 }
 
 /* The last of the checks: what cloudflared refuses is an error here, whatever the others have seen. */
@@ -394,11 +394,11 @@ static void agree(struct lint *l, const struct view *v)
 		[INGRESS_URL_SETTING] = "IL018"};
 
 	for (size_t i = 0; i < l->count; i++)
-		if (l->findings[i].severity == CATALOGUE_ERROR && l->findings[i].file == v->origin.file)
+		if (l->findings[i].severity == RULEBOOK_ERROR && l->findings[i].file == v->origin.file)
 			return;
 	if (v->fault == INGRESS_OK)
 		return;
-	l->rule = catalogue_find(span_str(ids[v->fault]));
+	l->rule = rulebook_find(span_str(ids[v->fault]));
 	lint_find(l, v->error.at, "%s", v->error.err.text);
 }
 

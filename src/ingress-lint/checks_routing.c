@@ -32,7 +32,7 @@ static void shadowed(struct lint *l, const struct view *v, const struct view_rul
 		return;
 	const struct proof_rule *known = proof_of(l->proof, r);
 	if (known->reach == PROOF_UNDECIDED)
-		lint_find_as(l, CATALOGUE_INFO, r->node->start,
+		lint_find_as(l, RULEBOOK_INFO, r->node->start,
 			"rule %zu: not decided whether earlier rules leave it a request", r->number);
 	if (known->reach != PROOF_NEVER || known->taker_count == 0)
 		return;
@@ -295,8 +295,8 @@ static void hostname_case(struct lint *l, const struct view *v, const struct vie
 		return;
 	}
 	if (r->punycode != NULL)
-		lint_find_as(l, CATALOGUE_INFO, r->hostname->start, "hostname %s: write it in lower case",
-			r->host);
+		lint_find_as(
+			l, RULEBOOK_INFO, r->hostname->start, "hostname %s: write it in lower case", r->host);
 	else if (names_count(&v->names, span_str(better)) > 0)
 		lint_find(l, r->hostname->start,
 			"hostname %s differs only in case from another rule's, and never matches %s", r->host,

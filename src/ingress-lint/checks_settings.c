@@ -272,7 +272,7 @@ static void setting_value(struct lint *l, const struct view *v)
 				(int)text.len, text.p, near != NULL ? "; probably meant: " : "",
 				near != NULL ? near : "");
 		} else if (span_eq(text, SPAN("debug"))) {
-			lint_find_as(l, CATALOGUE_INFO, n->start, "%s debug shows headers of requests",
+			lint_find_as(l, RULEBOOK_INFO, n->start, "%s debug shows headers of requests",
 				enums[i].key);
 		}
 	}

@@ -11,9 +11,9 @@ enum {
 };
 
 /* argv is what follows the program's name and that of the subcommand. */
-int cmd_lint(int argc, char **argv);
-int cmd_rule(int argc, char **argv);
-int cmd_rules(int argc, char **argv);
-int cmd_explain(int argc, char **argv);
+int lint_cmd_lint(int argc, char **argv);
+int lint_cmd_rule(int argc, char **argv);
+int lint_cmd_rules(int argc, char **argv);
+int lint_cmd_explain(int argc, char **argv);
 
 #endif

@@ -103,7 +103,7 @@ struct plan {
 static int check_ids(const struct opt_list *list, const char *option, struct err *err)
 {
 	for (size_t i = 0; i < list->count; i++)
-		if (strcmp(list->items[i], "all") != 0 && catalogue_find(span_str(list->items[i])) == NULL)
+		if (strcmp(list->items[i], "all") != 0 && rulebook_find(span_str(list->items[i])) == NULL)
 			return err_set(err, "--%s: there is no rule \"%s\"; see ingress-lint rules", option,
 				list->items[i]);
 	return 0;
@@ -200,7 +200,7 @@ static int lint_files(int argc, char **argv, const struct flags *f, const struct
 	return failed < 0 ? LINT_EXIT_CANNOT : status;
 }
 
-int cmd_lint(int argc, char **argv)
+int lint_cmd_lint(int argc, char **argv)
 {
 	struct flags f = {0};
 	struct opt_seen seen = {{0}};

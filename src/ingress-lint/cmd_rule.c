@@ -183,7 +183,7 @@ static int answer_all(const struct view *v, const struct flags *f, int argc, cha
 	return fflush(stdout) == 0 ? worst : LINT_EXIT_CANNOT;
 }
 
-int cmd_rule(int argc, char **argv)
+int lint_cmd_rule(int argc, char **argv)
 {
 	struct flags f = {0};
 	struct opt_seen seen = {{0}};

@@ -37,7 +37,7 @@ void input_fini(struct input *in)
 
 /* --- Comments that ignore --- */
 
-static bool names(struct span list, const struct catalogue_rule *rule)
+static bool names(struct span list, const struct rulebook_rule *rule)
 {
 	struct span item;
 
@@ -53,7 +53,7 @@ static bool names(struct span list, const struct catalogue_rule *rule)
 	return false;
 }
 
-static bool line_ignores(struct span line, const struct catalogue_rule *rule)
+static bool line_ignores(struct span line, const struct rulebook_rule *rule)
 {
 	static const char mark[] = "# ingress-lint: ignore=";
 	size_t len = sizeof(mark) - 1;

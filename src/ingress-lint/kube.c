@@ -77,7 +77,7 @@ static void add_document(struct cluster *c, struct input *in, struct span text, 
 		if (why.fault == YAML_EMPTY)
 			return;
 		in->lint.view = place;
-		in->lint.rule = catalogue_find(SPAN("IL001"));
+		in->lint.rule = rulebook_find(SPAN("IL001"));
 		lint_find(&in->lint, why.at, "%s", why.err.text);
 		return;
 	}
@@ -224,7 +224,7 @@ static void run_checks(
 	struct lint *l, const struct cluster *c, const struct kube_object *o, const struct kube_check *checks)
 {
 	for (; checks->id != NULL; checks++) {
-		l->rule = catalogue_find(span_str(checks->id));
+		l->rule = rulebook_find(span_str(checks->id));
 		checks->check(l, c, o);
 	}
 }

@@ -35,7 +35,7 @@ static char *escaped(const char *text)
 }
 
 static void find(
-	struct lint *l, enum catalogue_severity severity, struct yaml_mark at, const char *fmt, va_list args)
+	struct lint *l, enum rulebook_severity severity, struct yaml_mark at, const char *fmt, va_list args)
 {
 	struct lint_finding *f = add_finding(l);
 	char *message;
@@ -59,7 +59,7 @@ void lint_find(struct lint *l, struct yaml_mark at, const char *fmt, ...)
 	va_end(args);
 }
 
-void lint_find_as(struct lint *l, enum catalogue_severity severity, struct yaml_mark at, const char *fmt, ...)
+void lint_find_as(struct lint *l, enum rulebook_severity severity, struct yaml_mark at, const char *fmt, ...)
 {
 	va_list args;
 
@@ -158,7 +158,7 @@ void lint_run(struct lint *l, const struct view *v, const struct lint_check *che
 {
 	l->view = v;
 	for (; checks->id != NULL; checks++) {
-		l->rule = catalogue_find(span_str(checks->id));
+		l->rule = rulebook_find(span_str(checks->id));
 		if (checks->file != NULL)
 			checks->file(l, l->view);
 		for (size_t i = 0; checks->rule != NULL && i < l->view->count; i++)

@@ -2,7 +2,7 @@
 #ifndef LINT_LINT_H
 #define LINT_LINT_H
 
-#include "ingress-lint/catalogue.h"
+#include "ingress-lint/rulebook.h"
 #include "ingress-lint/view.h"
 
 #define LINT_FINDINGS_MAX ((size_t)20000) /* kept for a file; what comes after them is only counted */
@@ -14,8 +14,8 @@ struct lint_edit {
 };
 
 struct lint_finding {
-	const struct catalogue_rule *rule;
-	enum catalogue_severity severity;
+	const struct rulebook_rule *rule;
+	enum rulebook_severity severity;
 	const char *file; /* borrowed */
 	unsigned line, column;
 	char *message;
@@ -32,7 +32,7 @@ struct lint {
 	struct lint_finding *findings;
 	size_t count, cap, dropped;
 	/* What is being checked. */
-	const struct catalogue_rule *rule;
+	const struct rulebook_rule *rule;
 	const struct view *view;
 	struct proof *proof; /* NULL when the file is refused */
 	/* Of a configuration in a manifest: all manifests, and the object that it is in. */
@@ -62,7 +62,7 @@ void lint_run(struct lint *l, const struct view *v, const struct lint_check *che
 void lint_find(struct lint *l, struct yaml_mark at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* The same with another severity than the catalogue's. */
-void lint_find_as(struct lint *l, enum catalogue_severity severity, struct yaml_mark at, const char *fmt, ...)
+void lint_find_as(struct lint *l, enum rulebook_severity severity, struct yaml_mark at, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 /* Give what was reported last a witness, which is taken over and may be NULL. */
 void lint_witness(struct lint *l, char *url);

@@ -7,7 +7,8 @@
 static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
-} commands[] = {{"lint", cmd_lint}, {"rule", cmd_rule}, {"rules", cmd_rules}, {"explain", cmd_explain}};
+} commands[] = {{"lint", lint_cmd_lint}, {"rule", lint_cmd_rule}, {"rules", lint_cmd_rules},
+	{"explain", lint_cmd_explain}};
 
 int main(int argc, char **argv)
 {
@@ -15,5 +16,5 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return commands[i].run(argc - 2, argv + 2);
-	return cmd_lint(argc - 1, argv + 1);
+	return lint_cmd_lint(argc - 1, argv + 1);
 }

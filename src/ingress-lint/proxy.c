@@ -31,7 +31,7 @@ bool proxy_expects(const struct input *configs, size_t count, struct span path)
 	return false;
 }
 
-void proxy_find(struct lint *l, const char *id, struct proxy_word at, enum catalogue_severity severity,
+void proxy_find(struct lint *l, const char *id, struct proxy_word at, enum rulebook_severity severity,
 	const char *fmt, ...)
 {
 	va_list args;
@@ -42,7 +42,7 @@ void proxy_find(struct lint *l, const char *id, struct proxy_word at, enum catal
 	va_end(args);
 	if (len < 0)
 		return;
-	l->rule = catalogue_find(span_str(id));
+	l->rule = rulebook_find(span_str(id));
 	lint_find_as(l, severity, (struct yaml_mark){.line = at.line, .column = at.column}, "%s", message);
 	free(message);
 }
@@ -60,7 +60,7 @@ void proxy_lint(struct input *in, const struct input *configs, size_t count)
 	if (known == 0)
 		known = proxy_lint_nginx(&in->lint, text, configs, count);
 	if (known == 0)
-		proxy_find(&in->lint, "IL804", (struct proxy_word){.line = 1, .column = 1}, CATALOGUE_INFO,
+		proxy_find(&in->lint, "IL804", (struct proxy_word){.line = 1, .column = 1}, RULEBOOK_INFO,
 			"no ProxyPass of Apache, no proxy_pass of nginx: nothing was checked");
 	in->lint.view = NULL;
 }

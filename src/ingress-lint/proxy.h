@@ -21,7 +21,7 @@ struct proxy_word {
 /* Does some rule of the configurations look like one for WebSockets, and lie at or under the path? */
 bool proxy_expects(const struct input *configs, size_t count, struct span path);
 /* Report a rule of the catalogue at the word. */
-void proxy_find(struct lint *l, const char *id, struct proxy_word at, enum catalogue_severity severity,
+void proxy_find(struct lint *l, const char *id, struct proxy_word at, enum rulebook_severity severity,
 	const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 /* How many directives the reader knew. */
 size_t proxy_lint_apache(struct lint *l, struct span text, const struct input *configs, size_t count);

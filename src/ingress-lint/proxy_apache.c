@@ -86,9 +86,9 @@ static void read_line(struct site *s, const struct proxy_word *w, size_t count)
 	} else if (is(w[0], "RewriteRule") && count > 2) {
 		s->rewrites = s->rewrites || span_starts_nocase(w[2].text, SPAN("ws"));
 	} else if (is(w[0], "RequestHeader") && count > 2 && is(w[1], "unset") && is(w[2], "Upgrade")) {
-		proxy_find(s->lint, "IL801", w[2], CATALOGUE_WARNING, "Upgrade is taken out of requests");
+		proxy_find(s->lint, "IL801", w[2], RULEBOOK_WARNING, "Upgrade is taken out of requests");
 	} else if (is(w[0], "SetEnv") && count > 1 && is(w[1], "force-proxy-request-1.0")) {
-		proxy_find(s->lint, "IL801", w[1], CATALOGUE_WARNING,
+		proxy_find(s->lint, "IL801", w[1], RULEBOOK_WARNING,
 			"requests go on as HTTP/1.0, without their Upgrade");
 	}
 }
@@ -116,7 +116,7 @@ static void check(const struct site *s, const struct input *configs, size_t coun
 		const struct entry *e = &s->entries[i];
 		for (size_t k = 0; k < s->count && e->upgrades; k++)
 			if (hides(e, &s->entries[k])) {
-				proxy_find(s->lint, "IL802", e->at, CATALOGUE_WARNING,
+				proxy_find(s->lint, "IL802", e->at, RULEBOOK_WARNING,
 					"line %u takes the requests to %.*s", s->entries[k].at.line,
 					(int)e->path.len, e->path.p);
 				break;
@@ -124,7 +124,7 @@ static void check(const struct site *s, const struct input *configs, size_t coun
 		if (e->upgrades || upgrades_below(s, e->path))
 			continue;
 		bool expected = proxy_expects(configs, count, e->path);
-		proxy_find(s->lint, "IL801", e->at, expected ? CATALOGUE_WARNING : CATALOGUE_INFO,
+		proxy_find(s->lint, "IL801", e->at, expected ? RULEBOOK_WARNING : RULEBOOK_INFO,
 			"upgrades of requests to %.*s are not passed on%s", (int)e->path.len, e->path.p,
 			expected ? ", and a rule of the configuration expects them" : "");
 	}

@@ -172,19 +172,19 @@ static void check_block(
 
 	if (!headers->upgrade) {
 		bool expected = proxy_expects(configs, count, path);
-		proxy_find(s->lint, "IL801", b->pass, expected ? CATALOGUE_WARNING : CATALOGUE_INFO,
+		proxy_find(s->lint, "IL801", b->pass, expected ? RULEBOOK_WARNING : RULEBOOK_INFO,
 			"upgrades of requests to %.*s are not passed on%s", (int)path.len, path.p,
 			expected ? ", and a rule of the configuration expects them" : "");
 		return;
 	}
 	if (variable && !is(connection, "$http_connection") && !span_eq(connection, s->mapped))
-		proxy_find(s->lint, "IL803", b->pass, CATALOGUE_WARNING,
+		proxy_find(s->lint, "IL803", b->pass, RULEBOOK_WARNING,
 			"%.*s is no map of $http_upgrade in this file", (int)connection.len, connection.p);
 	else if (!variable && !is(connection, "upgrade"))
-		proxy_find(s->lint, "IL803", b->pass, CATALOGUE_WARNING,
+		proxy_find(s->lint, "IL803", b->pass, RULEBOOK_WARNING,
 			"Upgrade is passed on, and Connection does not say so");
 	if (!speaks_1_1(s, b))
-		proxy_find(s->lint, "IL803", b->pass, CATALOGUE_WARNING,
+		proxy_find(s->lint, "IL803", b->pass, RULEBOOK_WARNING,
 			"Upgrade is passed on in HTTP/1.0: set proxy_http_version 1.1");
 }
 

@@ -40,13 +40,13 @@ static void add_case(struct buf *out, const struct lint_finding *f)
 	buf_add_str(out, "    <testcase");
 	add_attribute(out, "name", name);
 	add_attribute(out, "classname", f->file);
-	if (f->severity == CATALOGUE_INFO) {
+	if (f->severity == RULEBOOK_INFO) {
 		buf_add_str(out, "><system-out>");
 		add_xml(out, f->message);
 		buf_add_str(out, "</system-out></testcase>\n");
 	} else {
 		buf_add_str(out, "><failure");
-		add_attribute(out, "type", catalogue_severity_name(f->severity));
+		add_attribute(out, "type", rulebook_severity_name(f->severity));
 		add_attribute(out, "message", f->message);
 		buf_add_char(out, '>');
 		add_xml(out, where);
@@ -118,7 +118,7 @@ static void print_escaped(FILE *to, const char *text, const char *escaped)
 int report_github(FILE *to, const struct report *r)
 {
 	static const char *const commands[] = {
-		[CATALOGUE_INFO] = "notice", [CATALOGUE_WARNING] = "warning", [CATALOGUE_ERROR] = "error"};
+		[RULEBOOK_INFO] = "notice", [RULEBOOK_WARNING] = "warning", [RULEBOOK_ERROR] = "error"};
 
 	for (size_t i = 0; i < r->count; i++)
 		for (size_t k = 0; k < r->inputs[i].lint.count; k++) {

@@ -32,7 +32,7 @@ static json_t *finding_json(const struct lint_finding *f)
 
 	json_object_set_new(o, "id", json_string(f->rule->id));
 	json_object_set_new(o, "name", json_string(f->rule->name));
-	json_object_set_new(o, "severity", json_string(catalogue_severity_name(f->severity)));
+	json_object_set_new(o, "severity", json_string(rulebook_severity_name(f->severity)));
 	json_object_set_new(o, "message", report_string(f->message));
 	json_object_set_new(o, "where", report_string(where));
 	if (f->witness != NULL)

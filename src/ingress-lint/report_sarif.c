@@ -4,12 +4,12 @@
 #include "common/base/version.h"
 #include "ingress-lint/report.h"
 
-static const char *level_of(enum catalogue_severity severity)
+static const char *level_of(enum rulebook_severity severity)
 {
 	switch (severity) {
-	case CATALOGUE_INFO: return "note";
-	case CATALOGUE_WARNING: return "warning";
-	case CATALOGUE_ERROR: return "error";
+	case RULEBOOK_INFO: return "note";
+	case RULEBOOK_WARNING: return "warning";
+	case RULEBOOK_ERROR: return "error";
 	}
 	abort();
 }
@@ -27,7 +27,7 @@ static json_t *rules_json(void)
 {
 	json_t *list = json_array();
 
-	for (const struct catalogue_rule *r = catalogue_next(NULL); r != NULL; r = catalogue_next(r)) {
+	for (const struct rulebook_rule *r = rulebook_next(NULL); r != NULL; r = rulebook_next(r)) {
 		json_t *o = json_object(), *level = json_object();
 		json_object_set_new(o, "id", json_string(r->id));
 		json_object_set_new(o, "name", json_string(r->name));
@@ -41,11 +41,11 @@ static json_t *rules_json(void)
 	return list;
 }
 
-static json_int_t index_of(const struct catalogue_rule *rule)
+static json_int_t index_of(const struct rulebook_rule *rule)
 {
 	json_int_t index = 0;
 
-	for (const struct catalogue_rule *r = catalogue_next(NULL); r != rule; r = catalogue_next(r))
+	for (const struct rulebook_rule *r = rulebook_next(NULL); r != rule; r = rulebook_next(r))
 		index++;
 	return index;
 }

@@ -8,11 +8,11 @@
 
 #define LINE_SHOWN 200 /* bytes of a source line */
 
-static const char *color_of(const struct report *r, enum catalogue_severity severity)
+static const char *color_of(const struct report *r, enum rulebook_severity severity)
 {
-	static const char *const colors[] = {[CATALOGUE_INFO] = "\033[36m",
-		[CATALOGUE_WARNING] = "\033[33m",
-		[CATALOGUE_ERROR] = "\033[1;31m"};
+	static const char *const colors[] = {[RULEBOOK_INFO] = "\033[36m",
+		[RULEBOOK_WARNING] = "\033[33m",
+		[RULEBOOK_ERROR] = "\033[1;31m"};
 
 	return r->color ? colors[severity] : "";
 }
@@ -48,7 +48,7 @@ static void print_finding(
 	FILE *to, const struct report *r, const struct input *in, const struct lint_finding *f)
 {
 	fprintf(to, "%s:%u:%u: %s%s%s: %s [%s]\n", f->file, f->line, f->column, color_of(r, f->severity),
-		catalogue_severity_name(f->severity), r->color ? "\033[0m" : "", f->message, f->rule->id);
+		rulebook_severity_name(f->severity), r->color ? "\033[0m" : "", f->message, f->rule->id);
 	if (r->carets)
 		show_line(to, in, f);
 	fprintf(to, "  fix: %s\n", f->rule->fix);
@@ -61,7 +61,7 @@ int report_text(FILE *to, const struct report *r)
 	for (size_t i = 0; i < r->count; i++) {
 		const struct input *in = &r->inputs[i];
 		for (size_t k = 0; k < in->lint.count; k++)
-			if (!r->quiet || in->lint.findings[k].severity > CATALOGUE_INFO)
+			if (!r->quiet || in->lint.findings[k].severity > RULEBOOK_INFO)
 				print_finding(to, r, in, &in->lint.findings[k]);
 		if (in->lint.dropped > 0)
 			fprintf(to, "%s: %zu findings more\n", in->name, in->lint.dropped);

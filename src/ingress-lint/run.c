@@ -51,10 +51,10 @@ static void lint_input(struct input *in, const struct run_options *how)
 	lint_view(&in->lint, &in->views[0]);
 }
 
-static bool is_listed(const struct opt_list *list, const struct catalogue_rule *rule)
+static bool is_listed(const struct opt_list *list, const struct rulebook_rule *rule)
 {
 	for (size_t i = 0; i < list->count; i++)
-		if (strcmp(list->items[i], "all") == 0 || catalogue_find(span_str(list->items[i])) == rule)
+		if (strcmp(list->items[i], "all") == 0 || rulebook_find(span_str(list->items[i])) == rule)
 			return true;
 	return false;
 }
@@ -75,8 +75,8 @@ static void filter(struct input *in, const struct run_options *how)
 	l->count = kept;
 	lint_sort(l);
 	for (size_t i = 0; i < l->count; i++) {
-		in->errors += l->findings[i].severity == CATALOGUE_ERROR;
-		in->warnings += l->findings[i].severity == CATALOGUE_WARNING;
+		in->errors += l->findings[i].severity == RULEBOOK_ERROR;
+		in->warnings += l->findings[i].severity == RULEBOOK_WARNING;
 	}
 }
 

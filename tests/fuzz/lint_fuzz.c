@@ -15,7 +15,7 @@ static void check_findings(const struct input *in)
 		for (const char *c = f->message; *c != '\0'; c++)
 			MUST((unsigned char)*c >= ' ' && *c != 0x7f);
 		MUST(f->edit.text == NULL || (f->edit.from < f->edit.to && f->edit.to <= buf_len(&in->text)));
-		refused = refused || (f->severity == CATALOGUE_ERROR && f->rule->id[2] == '0');
+		refused = refused || (f->severity == RULEBOOK_ERROR && f->rule->id[2] == '0');
 	}
 	if (!in->is_manifest && in->view_count == 1 && in->lint.dropped == 0 && in->err.text[0] == '\0')
 		MUST(refused == (in->views[0].fault != INGRESS_OK));

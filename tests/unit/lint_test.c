@@ -64,14 +64,14 @@ static bool raises(const char *text, const char *id)
 static void check_row(const json_t *c, void *arg)
 {
 	const char *id = text_of(c, "id");
-	const struct catalogue_rule *rule = catalogue_find(span_str(id));
+	const struct rulebook_rule *rule = rulebook_find(span_str(id));
 
 	(void)arg;
 	CHECK_FOR(rule != NULL, "%s", id);
 	if (rule == NULL)
 		return;
 	CHECK_FOR(strcmp(rule->name, text_of(c, "name")) == 0, "%s", id);
-	CHECK_FOR(strcmp(catalogue_severity_name(rule->severity), text_of(c, "severity")) == 0, "%s", id);
+	CHECK_FOR(strcmp(rulebook_severity_name(rule->severity), text_of(c, "severity")) == 0, "%s", id);
 	CHECK_FOR(raises(text_of(c, "bad"), id), "%s bad", id);
 	CHECK_FOR(!raises(text_of(c, "good"), id), "%s good", id);
 	CHECK_FOR(raises(rule->bad, id) && !raises(rule->good, id), "%s in the catalogue", id);
@@ -82,7 +82,7 @@ static void test_examples(void)
 	size_t rules = 0;
 
 	CHECK(each_case("tests/corpus/ingress/lint.jsonl", check_row, NULL) == ROWS);
-	for (const struct catalogue_rule *r = catalogue_next(NULL); r != NULL; r = catalogue_next(r))
+	for (const struct rulebook_rule *r = rulebook_next(NULL); r != NULL; r = rulebook_next(r))
 		rules++;
 	CHECK(rules == ROWS + OWN_ROWS);
 }
@@ -92,7 +92,7 @@ static void test_cluster_examples(void)
 	static const char *const ids[] = {"IL719", "IL720", "IL721", "IL722"};
 
 	for (size_t i = 0; i < 4; i++) {
-		const struct catalogue_rule *r = catalogue_find(span_str(ids[i]));
+		const struct rulebook_rule *r = rulebook_find(span_str(ids[i]));
 		CHECK_FOR(r != NULL && raises(r->bad, r->id), "%s bad", ids[i]);
 		CHECK_FOR(r != NULL && !raises(r->good, r->id), "%s good", ids[i]);
 	}
@@ -115,8 +115,7 @@ static bool proxy_raises(const char *text, const char *id)
 
 static void test_proxy_examples(void)
 {
-	for (const struct catalogue_rule *r = catalogue_find(SPAN("IL801")); r != NULL;
-		r = catalogue_next(r)) {
+	for (const struct rulebook_rule *r = rulebook_find(SPAN("IL801")); r != NULL; r = rulebook_next(r)) {
 		CHECK_FOR(proxy_raises(r->bad, r->id), "%s bad", r->id);
 		CHECK_FOR(!proxy_raises(r->good, r->id), "%s good", r->id);
 	}
@@ -141,7 +140,7 @@ static void test_proxy_examples(void)
 
 static bool is_refusal(const struct lint_finding *f)
 {
-	return f->severity == CATALOGUE_ERROR && strncmp(f->rule->id, "IL0", 3) == 0;
+	return f->severity == RULEBOOK_ERROR && strncmp(f->rule->id, "IL0", 3) == 0;
 }
 
 static void check_verdict(const json_t *c, void *arg)

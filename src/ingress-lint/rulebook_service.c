@@ -1,10 +1,10 @@
 /* The catalogue: Services. */
 /* Examples are kept as they look in a file. */
 /* clang-format off */
-#include "ingress-lint/catalogue.h"
+#include "ingress-lint/rulebook.h"
 
-const struct catalogue_rule catalogue_service[] = {
-	{"IL201", "scheme-unknown", CATALOGUE_WARNING,
+const struct rulebook_rule rulebook_service[] = {
+	{"IL201", "scheme-unknown", RULEBOOK_WARNING,
 		"The scheme of a service is not known.",
 		"It is taken for a raw TCP stream, which no browser understands.",
 		"Use http, https, ws, wss, ssh, rdp, smb or tcp; UDP does not exist here.",
@@ -17,7 +17,7 @@ const struct catalogue_rule catalogue_service[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:8080\n"
 		"  - service: http_status:404\n"},
-	{"IL202", "stream-port-missing", CATALOGUE_WARNING,
+	{"IL202", "stream-port-missing", RULEBOOK_WARNING,
 		"A stream has no port.",
 		"tcp falls back to 7864, unknown schemes to none at all.",
 		"Write the port.",
@@ -30,7 +30,7 @@ const struct catalogue_rule catalogue_service[] = {
 		"  - hostname: app.example.com\n"
 		"    service: tcp://db.lan:5432\n"
 		"  - service: http_status:404\n"},
-	{"IL203", "service-parts-ignored", CATALOGUE_WARNING,
+	{"IL203", "service-parts-ignored", RULEBOOK_WARNING,
 		"Parts of a service's URL are ignored.",
 		"User, password, query and fragment are dropped; a password then lies in the file for nothing.",
 		"Leave scheme, host and port.",
@@ -43,7 +43,7 @@ const struct catalogue_rule catalogue_service[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL204", "port-out-of-range", CATALOGUE_ERROR,
+	{"IL204", "port-out-of-range", RULEBOOK_ERROR,
 		"A port does not exist.",
 		"The check of the file lets it pass; then every request fails with 502.",
 		"Use 1 to 65535.",
@@ -56,7 +56,7 @@ const struct catalogue_rule catalogue_service[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:8080\n"
 		"  - service: http_status:404\n"},
-	{"IL205", "unix-path", CATALOGUE_WARNING,
+	{"IL205", "unix-path", RULEBOOK_WARNING,
 		"A socket's path is not absolute.",
 		"All that follows unix: is the path as it stands: unix://run/a is //run/a, and ~ stays ~.",
 		"Write unix:/run/app.sock.",
@@ -69,7 +69,7 @@ const struct catalogue_rule catalogue_service[] = {
 		"  - hostname: app.example.com\n"
 		"    service: unix:/run/app.sock\n"
 		"  - service: http_status:404\n"},
-	{"IL206", "localhost-two-families", CATALOGUE_INFO,
+	{"IL206", "localhost-two-families", RULEBOOK_INFO,
 		"localhost may be either of two addresses.",
 		"Where it resolves to ::1 first, an application on 127.0.0.1 alone cannot be reached.",
 		"Write 127.0.0.1 or [::1].",
@@ -82,7 +82,7 @@ const struct catalogue_rule catalogue_service[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://127.0.0.1:8080\n"
 		"  - service: http_status:404\n"},
-	{"IL207", "localhost-in-container", CATALOGUE_WARNING,
+	{"IL207", "localhost-in-container", RULEBOOK_WARNING,
 		"A container's service points at the container itself.",
 		"Loopback inside the pod is the connector's own, where nothing else listens.",
 		"Use the name of the Service, or the address of the host.",
@@ -103,7 +103,7 @@ const struct catalogue_rule catalogue_service[] = {
 		"  config.yaml: |\n"
 		"    ingress:\n"
 		"      - service: http://app.default.svc.cluster.local:8080\n"},
-	{"IL208", "scheme-port-mismatch", CATALOGUE_WARNING,
+	{"IL208", "scheme-port-mismatch", RULEBOOK_WARNING,
 		"Scheme and port disagree.",
 		"Plain HTTP to a TLS port, or the reverse, ends in a 400 or a failed handshake.",
 		"Change one of the two.",
@@ -116,7 +116,7 @@ const struct catalogue_rule catalogue_service[] = {
 		"  - hostname: app.example.com\n"
 		"    service: https://10.0.0.5:443\n"
 		"  - service: http_status:404\n"},
-	{"IL209", "hello-world-left", CATALOGUE_WARNING,
+	{"IL209", "hello-world-left", RULEBOOK_WARNING,
 		"The test page is still there.",
 		"hello_world answers real visitors.",
 		"Put the real service in its place.",
@@ -131,7 +131,7 @@ const struct catalogue_rule catalogue_service[] = {
 		"  - hostname: www.example.com\n"
 		"    service: http://web:80\n"
 		"  - service: http_status:404\n"},
-	{"IL210", "service-is-own-hostname", CATALOGUE_WARNING,
+	{"IL210", "service-is-own-hostname", RULEBOOK_WARNING,
 		"A service is the rule's own hostname.",
 		"By public DNS the request comes back through the tunnel, round and round.",
 		"Point to the inner name or address.",
@@ -146,7 +146,7 @@ const struct catalogue_rule catalogue_service[] = {
 		"    originRequest:\n"
 		"      originServerName: app.example.com\n"
 		"  - service: http_status:404\n"},
-	{"IL211", "ipv6-without-brackets", CATALOGUE_WARNING,
+	{"IL211", "ipv6-without-brackets", RULEBOOK_WARNING,
 		"An IPv6 address lacks its brackets, or brackets hold none.",
 		"It is accepted by current releases, dials something else, and will be refused by builds with Go 1.26.",
 		"Write http://[::1]:8080.",
@@ -159,7 +159,7 @@ const struct catalogue_rule catalogue_service[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://[::1]:8080\n"
 		"  - service: http_status:404\n"},
-	{"IL212", "null-rule", CATALOGUE_WARNING,
+	{"IL212", "null-rule", RULEBOOK_WARNING,
 		"A list element is empty.",
 		"It is dropped without a word; often a rule has slipped out of its indentation.",
 		"Remove the dash, or indent the rule under it.",

@@ -1,10 +1,10 @@
 /* The catalogue: proxies in front of services. */
 /* Examples are kept as they look in a file. */
 /* clang-format off */
-#include "ingress-lint/catalogue.h"
+#include "ingress-lint/rulebook.h"
 
-const struct catalogue_rule catalogue_proxy[] = {
-	{"IL801", "proxy-upgrade-lost", CATALOGUE_WARNING,
+const struct rulebook_rule rulebook_proxy[] = {
+	{"IL801", "proxy-upgrade-lost", RULEBOOK_WARNING,
 		"A proxy does not pass WebSocket upgrades on.",
 		"Pages load and sockets do not: the application answers as to a plain request. Only known to matter where a rule of the "
 		"configuration is one for WebSockets.",
@@ -13,7 +13,7 @@ const struct catalogue_rule catalogue_proxy[] = {
 		"run with Apache 2.4.71 and nginx 1.22.1",
 		"ProxyPass /live/ http://app:3000/live/\n",
 		"ProxyPass /live/ http://app:3000/live/ upgrade=websocket\n"},
-	{"IL802", "proxy-order", CATALOGUE_WARNING,
+	{"IL802", "proxy-order", RULEBOOK_WARNING,
 		"The line for upgrades is hidden by another.",
 		"Of ProxyPass lines in Apache's server the first that fits is taken, of Location sections the last.",
 		"Outside of sections put the narrower line first, as Location sections put it last.",
@@ -30,7 +30,7 @@ const struct catalogue_rule catalogue_proxy[] = {
 		"<Location /live/ws>\n"
 		"  ProxyPass ws://app:3000/live/ws\n"
 		"</Location>\n"},
-	{"IL803", "proxy-upgrade-half", CATALOGUE_WARNING,
+	{"IL803", "proxy-upgrade-half", RULEBOOK_WARNING,
 		"A proxy passes an upgrade on by half.",
 		"An upgrade is Upgrade, Connection and HTTP/1.1 together; most applications refuse anything less.",
 		"Set all three, Connection by a map of $http_upgrade.",
@@ -52,7 +52,7 @@ const struct catalogue_rule catalogue_proxy[] = {
 		"    proxy_set_header Connection $connection_upgrade;\n"
 		"  }\n"
 		"}\n"},
-	{"IL804", "proxy-unread", CATALOGUE_INFO,
+	{"IL804", "proxy-unread", RULEBOOK_INFO,
 		"A site file says nothing of proxies.",
 		"Nothing in it was understood, so nothing was checked.",
 		"Give --proxy the file that has ProxyPass or proxy_pass.",

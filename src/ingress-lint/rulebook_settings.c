@@ -1,10 +1,10 @@
 /* The catalogue: Settings, and keys that are unknown. */
 /* Examples are kept as they look in a file. */
 /* clang-format off */
-#include "ingress-lint/catalogue.h"
+#include "ingress-lint/rulebook.h"
 
-const struct catalogue_rule catalogue_settings[] = {
-	{"IL501", "unknown-setting", CATALOGUE_WARNING,
+const struct rulebook_rule rulebook_settings[] = {
+	{"IL501", "unknown-setting", RULEBOOK_WARNING,
 		"A top-level key is unknown.",
 		"Such keys are collected without a word, so a typing error goes unseen.",
 		"Correct the name.",
@@ -19,7 +19,7 @@ const struct catalogue_rule catalogue_settings[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL502", "unknown-key", CATALOGUE_WARNING,
+	{"IL502", "unknown-key", RULEBOOK_WARNING,
 		"A key is unknown where it stands.",
 		"cloudflared warns and goes on, with exit status 0.",
 		"Correct the name; case counts.",
@@ -36,7 +36,7 @@ const struct catalogue_rule catalogue_settings[] = {
 		"    originRequest:\n"
 		"      matchSNItoHost: true\n"
 		"  - service: http_status:404\n"},
-	{"IL503", "legacy-origin-setting", CATALOGUE_WARNING,
+	{"IL503", "legacy-origin-setting", RULEBOOK_WARNING,
 		"A setting acts only without ingress rules.",
 		"Beside rules it is ignored.",
 		"Use the key of originRequest that does the same.",
@@ -52,7 +52,7 @@ const struct catalogue_rule catalogue_settings[] = {
 		"  - hostname: app.example.com\n"
 		"    service: https://app\n"
 		"  - service: http_status:404\n"},
-	{"IL504", "removed-setting", CATALOGUE_WARNING,
+	{"IL504", "removed-setting", RULEBOOK_WARNING,
 		"A setting was removed from cloudflared.",
 		"Current releases ignore it or refuse to start with it; warp-routing.enabled: false no longer keeps private traffic out.",
 		"Remove it; private traffic is stopped by having no routes.",
@@ -67,7 +67,7 @@ const struct catalogue_rule catalogue_settings[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL505", "metrics-exposed", CATALOGUE_WARNING,
+	{"IL505", "metrics-exposed", RULEBOOK_WARNING,
 		"Metrics are open to the network.",
 		"The same port shows the whole configuration, profiles and diagnostics, without a password.",
 		"Bind 127.0.0.1:2000.",
@@ -82,7 +82,7 @@ const struct catalogue_rule catalogue_settings[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL506", "metrics-address", CATALOGUE_WARNING,
+	{"IL506", "metrics-address", RULEBOOK_WARNING,
 		"The address of metrics is incomplete.",
 		"The listener fails at start, or takes some port.",
 		"Write HOST:PORT.",
@@ -97,7 +97,7 @@ const struct catalogue_rule catalogue_settings[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL507", "credentials-place", CATALOGUE_WARNING,
+	{"IL507", "credentials-place", RULEBOOK_WARNING,
 		"Credentials lie in an unsafe place.",
 		"The file is the key to the tunnel; others can write to or read from there.",
 		"Use /etc/cloudflared with mode 0600.",
@@ -112,7 +112,7 @@ const struct catalogue_rule catalogue_settings[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL508", "secret-inline", CATALOGUE_ERROR,
+	{"IL508", "secret-inline", RULEBOOK_ERROR,
 		"A secret stands in the file.",
 		"It spreads with every copy of the configuration.",
 		"Refer to it with credentials-file or token-file.",
@@ -127,7 +127,7 @@ const struct catalogue_rule catalogue_settings[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL509", "token-and-ingress", CATALOGUE_WARNING,
+	{"IL509", "token-and-ingress", RULEBOOK_WARNING,
 		"A token and rules stand side by side.",
 		"A tunnel that runs by token is usually managed remotely, and those rules replace these.",
 		"Keep one source of rules.",
@@ -143,7 +143,7 @@ const struct catalogue_rule catalogue_settings[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL510", "setting-value", CATALOGUE_WARNING,
+	{"IL510", "setting-value", RULEBOOK_WARNING,
 		"A setting has a value that means nothing.",
 		"Only its type is checked; the start fails or falls back. Debug logs show headers.",
 		"Use one of the values named.",
@@ -158,7 +158,7 @@ const struct catalogue_rule catalogue_settings[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL511", "tunnel-missing", CATALOGUE_INFO,
+	{"IL511", "tunnel-missing", RULEBOOK_INFO,
 		"The tunnel is not fully named.",
 		"A name must be resolved with the account's certificate unless a credentials file gives the id.",
 		"Give tunnel as UUID, and credentials-file.",

@@ -1,10 +1,10 @@
 /* The catalogue: the cluster around a connector. */
 /* Examples are kept as they look in a file. */
 /* clang-format off */
-#include "ingress-lint/catalogue.h"
+#include "ingress-lint/rulebook.h"
 
-const struct catalogue_rule catalogue_cluster[] = {
-	{"IL719", "grace-period-cut", CATALOGUE_WARNING,
+const struct rulebook_rule rulebook_cluster[] = {
+	{"IL719", "grace-period-cut", RULEBOOK_WARNING,
 		"The pod is killed before the connector is done.",
 		"Requests in flight are cut off when a pod ends: Kubernetes does not wait for the connector's grace period.",
 		"Make terminationGracePeriodSeconds longer than grace-period.",
@@ -34,7 +34,7 @@ const struct catalogue_rule catalogue_cluster[] = {
 		"        - name: cloudflared\n"
 		"          image: cloudflare/cloudflared:2025.5.0\n"
 		"          args: [tunnel, --grace-period, 60s, --config, /etc/cloudflared/config.yaml, run]\n"},
-	{"IL720", "network-policy-blocks", CATALOGUE_WARNING,
+	{"IL720", "network-policy-blocks", RULEBOOK_WARNING,
 		"A NetworkPolicy keeps the connector away from a service.",
 		"Every request to it ends in a time-out and a 502.",
 		"Let the connector's namespace in.",
@@ -91,7 +91,7 @@ const struct catalogue_rule catalogue_cluster[] = {
 		"      - hostname: app.example.com\n"
 		"        service: http://app.web.svc.cluster.local:80\n"
 		"      - service: http_status:404\n"},
-	{"IL721", "service-scheme", CATALOGUE_WARNING,
+	{"IL721", "service-scheme", RULEBOOK_WARNING,
 		"The Service's port speaks another scheme.",
 		"Its name or appProtocol says so; the handshake fails, or the origin answers 400.",
 		"Make the scheme of the service that of the port.",
@@ -128,7 +128,7 @@ const struct catalogue_rule catalogue_cluster[] = {
 		"      - hostname: app.example.com\n"
 		"        service: http://app.web.svc.cluster.local:80\n"
 		"      - service: http_status:404\n"},
-	{"IL722", "budget-blocks", CATALOGUE_WARNING,
+	{"IL722", "budget-blocks", RULEBOOK_WARNING,
 		"A PodDisruptionBudget never lets a pod go.",
 		"Nodes cannot be drained while it asks for as many pods as there are.",
 		"Ask for one pod less than there are replicas.",

@@ -3,8 +3,8 @@
 
 #include "common/base/opt.h"
 #include "common/base/out.h"
-#include "ingress-lint/catalogue.h"
 #include "ingress-lint/cmd.h"
+#include "ingress-lint/rulebook.h"
 
 struct flags {
 	bool json;
@@ -26,13 +26,13 @@ static const struct opt_program explain_program = {.name = "ingress-lint explain
 	.more = "exit status: 0 done, 2 usage, or there is no such rule\n",
 	.options = options};
 
-static int print_json(const struct catalogue_rule *r)
+static int print_json(const struct rulebook_rule *r)
 {
 	json_t *o = out_record("rule", "ingress-lint");
 
 	json_object_set_new(o, "id", json_string(r->id));
 	json_object_set_new(o, "name", json_string(r->name));
-	json_object_set_new(o, "severity", json_string(catalogue_severity_name(r->severity)));
+	json_object_set_new(o, "severity", json_string(rulebook_severity_name(r->severity)));
 	json_object_set_new(o, "title", json_string(r->title));
 	json_object_set_new(o, "why", json_string(r->why));
 	json_object_set_new(o, "fix", json_string(r->fix));
@@ -53,15 +53,15 @@ static void print_indented(const char *title, const char *text)
 	}
 }
 
-static void print_rule(const struct catalogue_rule *r)
+static void print_rule(const struct rulebook_rule *r)
 {
 	printf("%s %s (%s)\n\n%s\n\nWhy: %s\nFix: %s\nEvidence: %s\n", r->id, r->name,
-		catalogue_severity_name(r->severity), r->title, r->why, r->fix, r->evidence);
+		rulebook_severity_name(r->severity), r->title, r->why, r->fix, r->evidence);
 	print_indented("Bad", r->bad);
 	print_indented("Good", r->good);
 }
 
-int cmd_rules(int argc, char **argv)
+int lint_cmd_rules(int argc, char **argv)
 {
 	struct flags f = {0};
 	struct opt_seen seen = {{0}};
@@ -74,16 +74,16 @@ int cmd_rules(int argc, char **argv)
 		err_set(&err, "\"%s\": rules takes no argument; explain does", argv[0]);
 	if (err.text[0] != '\0')
 		return out_die(rules_program.name, &err, LINT_EXIT_USAGE);
-	for (const struct catalogue_rule *r = catalogue_next(NULL); r != NULL; r = catalogue_next(r)) {
+	for (const struct rulebook_rule *r = rulebook_next(NULL); r != NULL; r = rulebook_next(r)) {
 		if (f.json)
 			print_json(r);
 		else
-			printf("%s  %-7s  %s\n", r->id, catalogue_severity_name(r->severity), r->title);
+			printf("%s  %-7s  %s\n", r->id, rulebook_severity_name(r->severity), r->title);
 	}
 	return fflush(stdout) == 0 ? LINT_EXIT_OK : LINT_EXIT_CANNOT;
 }
 
-int cmd_explain(int argc, char **argv)
+int lint_cmd_explain(int argc, char **argv)
 {
 	struct flags f = {0};
 	struct opt_seen seen = {{0}};
@@ -95,12 +95,12 @@ int cmd_explain(int argc, char **argv)
 	if (result == OPT_RUN && argc == 0)
 		err_set(&err, "no ID; ingress-lint rules lists them");
 	for (int i = 0; i < argc && err.text[0] == '\0'; i++)
-		if (catalogue_find(span_str(argv[i])) == NULL)
+		if (rulebook_find(span_str(argv[i])) == NULL)
 			err_set(&err, "there is no rule \"%s\"; ingress-lint rules lists them", argv[i]);
 	if (err.text[0] != '\0')
 		return out_die(explain_program.name, &err, LINT_EXIT_USAGE);
 	for (int i = 0; i < argc; i++) {
-		const struct catalogue_rule *r = catalogue_find(span_str(argv[i]));
+		const struct rulebook_rule *r = rulebook_find(span_str(argv[i]));
 		if (f.json)
 			print_json(r);
 		else

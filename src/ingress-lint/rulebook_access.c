@@ -1,10 +1,10 @@
 /* The catalogue: Access and proxies. */
 /* Examples are kept as they look in a file. */
 /* clang-format off */
-#include "ingress-lint/catalogue.h"
+#include "ingress-lint/rulebook.h"
 
-const struct catalogue_rule catalogue_access[] = {
-	{"IL401", "global-access-ignored", CATALOGUE_ERROR,
+const struct rulebook_rule rulebook_access[] = {
+	{"IL401", "global-access-ignored", RULEBOOK_ERROR,
 		"A global access protects nothing.",
 		"It is read and shown, and never enforced: every service stays open.",
 		"Repeat access in each rule; an anchor saves the typing.",
@@ -28,7 +28,7 @@ const struct catalogue_rule catalogue_access[] = {
 		"    originRequest:\n"
 		"      access: *a\n"
 		"  - service: http_status:404\n"},
-	{"IL402", "access-not-required", CATALOGUE_WARNING,
+	{"IL402", "access-not-required", RULEBOOK_WARNING,
 		"Access is configured and not required.",
 		"Without required: true no token is looked at.",
 		"Add required: true.",
@@ -50,7 +50,7 @@ const struct catalogue_rule catalogue_access[] = {
 		"        teamName: widgets\n"
 		"        audTag: [aaaa]\n"
 		"  - service: http_status:404\n"},
-	{"IL403", "access-without-audience", CATALOGUE_WARNING,
+	{"IL403", "access-without-audience", RULEBOOK_WARNING,
 		"Access is required, and nothing can pass.",
 		"With no audience listed, or no team, even a valid token is answered 403.",
 		"List teamName and the audience tags.",
@@ -72,7 +72,7 @@ const struct catalogue_rule catalogue_access[] = {
 		"        teamName: widgets\n"
 		"        audTag: [aaaa]\n"
 		"  - service: http_status:404\n"},
-	{"IL404", "key-misplaced", CATALOGUE_WARNING,
+	{"IL404", "key-misplaced", RULEBOOK_WARNING,
 		"A key stands at the wrong level.",
 		"In a rule that is a warning at most, at the top not even that; it has no effect in either place.",
 		"Indent it under originRequest, or under access.",
@@ -88,7 +88,7 @@ const struct catalogue_rule catalogue_access[] = {
 		"    originRequest:\n"
 		"      noTLSVerify: true\n"
 		"  - service: http_status:404\n"},
-	{"IL405", "bastion-global", CATALOGUE_WARNING,
+	{"IL405", "bastion-global", RULEBOOK_WARNING,
 		"bastionMode replaces services.",
 		"URL services become open bastions without being parsed: the client chooses the destination.",
 		"Use service: bastion in one rule, behind Access.",
@@ -105,7 +105,7 @@ const struct catalogue_rule catalogue_access[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL406", "socks-denies-all", CATALOGUE_WARNING,
+	{"IL406", "socks-denies-all", RULEBOOK_WARNING,
 		"A SOCKS proxy denies everything.",
 		"Only the rule's own ipRules count, and what none of them allows is denied.",
 		"Put ipRules with allow: true into the rule.",
@@ -126,7 +126,7 @@ const struct catalogue_rule catalogue_access[] = {
 		"        - prefix: 10.0.0.0/8\n"
 		"          allow: true\n"
 		"  - service: http_status:404\n"},
-	{"IL407", "open-jump-host", CATALOGUE_WARNING,
+	{"IL407", "open-jump-host", RULEBOOK_WARNING,
 		"A way into the network stands open.",
 		"Unless an Access application covers the name, anyone may connect to anything behind it.",
 		"Require access in the rule, and narrow the prefixes.",

@@ -1,10 +1,10 @@
 /* The catalogue: YAML. */
 /* Examples are kept as they look in a file. */
 /* clang-format off */
-#include "ingress-lint/catalogue.h"
+#include "ingress-lint/rulebook.h"
 
-const struct catalogue_rule catalogue_yaml[] = {
-	{"IL601", "ignored-document", CATALOGUE_WARNING,
+const struct rulebook_rule rulebook_yaml[] = {
+	{"IL601", "ignored-document", RULEBOOK_WARNING,
 		"There is text after the first document.",
 		"It is never read, not even for its syntax.",
 		"Put everything into one document.",
@@ -22,7 +22,7 @@ const struct catalogue_rule catalogue_yaml[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL602", "scalar-surprise", CATALOGUE_WARNING,
+	{"IL602", "scalar-surprise", RULEBOOK_WARNING,
 		"A value looks like another type.",
 		"Here its text is taken as written; other tools that rewrite the file turn it into a boolean, a number or nothing.",
 		"Quote it.",
@@ -35,7 +35,7 @@ const struct catalogue_rule catalogue_yaml[] = {
 		"  - hostname: \"on\"\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL603", "yaml11-boolean", CATALOGUE_INFO,
+	{"IL603", "yaml11-boolean", RULEBOOK_INFO,
 		"A boolean is written in the manner of YAML 1.1.",
 		"It is taken inside originRequest, refused at the top, and read as text by YAML 1.2 tools.",
 		"Write true or false.",
@@ -52,7 +52,7 @@ const struct catalogue_rule catalogue_yaml[] = {
 		"    originRequest:\n"
 		"      noTLSVerify: true\n"
 		"  - service: http_status:404\n"},
-	{"IL604", "lookalike-character", CATALOGUE_WARNING,
+	{"IL604", "lookalike-character", RULEBOOK_WARNING,
 		"A character only looks like ASCII.",
 		"Typographic quotes, special spaces and look-alike letters are part of the value.",
 		"Type the ASCII character.",
@@ -65,7 +65,7 @@ const struct catalogue_rule catalogue_yaml[] = {
 		"  - hostname: \"app.example.com\"\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL605", "merge-surprise", CATALOGUE_INFO,
+	{"IL605", "merge-surprise", RULEBOOK_INFO,
 		"A merge hides a mistake.",
 		"Values that are overridden are not checked, and '<<' in quotes merges nothing.",
 		"Clean up the mapping that is merged.",

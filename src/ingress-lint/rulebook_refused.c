@@ -1,10 +1,10 @@
 /* The catalogue: What cloudflared refuses. */
 /* Examples are kept as they look in a file. */
 /* clang-format off */
-#include "ingress-lint/catalogue.h"
+#include "ingress-lint/rulebook.h"
 
-const struct catalogue_rule catalogue_refused[] = {
-	{"IL001", "yaml-syntax", CATALOGUE_ERROR,
+const struct rulebook_rule rulebook_refused[] = {
+	{"IL001", "yaml-syntax", RULEBOOK_ERROR,
 		"The file is no YAML.",
 		"Nothing of it can be read, so the connector does not start.",
 		"Mend the text where the finding points; the cause is often a line above, in its indentation.",
@@ -17,7 +17,7 @@ const struct catalogue_rule catalogue_refused[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL002", "wrong-type", CATALOGUE_ERROR,
+	{"IL002", "wrong-type", RULEBOOK_ERROR,
 		"A value has the wrong type for its key.",
 		"The connector refuses the whole file, not just this value.",
 		"Write the kind of value that the message names; true, false and numbers stand without quotes.",
@@ -34,7 +34,7 @@ const struct catalogue_rule catalogue_refused[] = {
 		"    originRequest:\n"
 		"      noTLSVerify: true\n"
 		"  - service: http_status:404\n"},
-	{"IL003", "duration-without-unit", CATALOGUE_ERROR,
+	{"IL003", "duration-without-unit", RULEBOOK_ERROR,
 		"A duration lacks its unit.",
 		"The dashboard and the API count in seconds; the file takes only text with a unit, and refuses plain numbers.",
 		"Add the unit: 30s, 1m30s, 500ms. Nothing longer than hours exists.",
@@ -51,7 +51,7 @@ const struct catalogue_rule catalogue_refused[] = {
 		"    originRequest:\n"
 		"      connectTimeout: 30s\n"
 		"  - service: http_status:404\n"},
-	{"IL004", "duplicate-key", CATALOGUE_ERROR,
+	{"IL004", "duplicate-key", RULEBOOK_ERROR,
 		"A key stands twice in one mapping.",
 		"The file is refused, though many other YAML tools take the last of the two without a word.",
 		"Keep one of the two.",
@@ -65,7 +65,7 @@ const struct catalogue_rule catalogue_refused[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL005", "no-ingress-rules", CATALOGUE_ERROR,
+	{"IL005", "no-ingress-rules", RULEBOOK_ERROR,
 		"There are no ingress rules.",
 		"Validation fails; a connector that runs anyway answers 503 to every request.",
 		"Add ingress: with rules, the last of them for everything.",
@@ -78,7 +78,7 @@ const struct catalogue_rule catalogue_refused[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL006", "missing-catch-all", CATALOGUE_ERROR,
+	{"IL006", "missing-catch-all", RULEBOOK_ERROR,
 		"The last rule does not match everything.",
 		"Requests that no rule wants need an answer, so the file is refused.",
 		"End the list with \"- service: http_status:404\".",
@@ -90,7 +90,7 @@ const struct catalogue_rule catalogue_refused[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL007", "catch-all-not-last", CATALOGUE_ERROR,
+	{"IL007", "catch-all-not-last", RULEBOOK_ERROR,
 		"A rule that matches everything is not the last.",
 		"The rules after it would be dead; the file is refused. A misspelt hostname: has this effect too.",
 		"Move the rule to the end, or give it back the hostname that it was meant to have.",
@@ -103,7 +103,7 @@ const struct catalogue_rule catalogue_refused[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL008", "service-without-scheme", CATALOGUE_ERROR,
+	{"IL008", "service-without-scheme", RULEBOOK_ERROR,
 		"A service has no scheme or no host.",
 		"localhost:8080 reads as scheme \"localhost\", which is no address; the file is refused.",
 		"Begin with http:// or the scheme that the origin speaks.",
@@ -116,7 +116,7 @@ const struct catalogue_rule catalogue_refused[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://localhost:8080\n"
 		"  - service: http_status:404\n"},
-	{"IL009", "service-has-path", CATALOGUE_ERROR,
+	{"IL009", "service-has-path", RULEBOOK_ERROR,
 		"A service has a path.",
 		"The path of the request is passed on as it is and never rewritten; a path here is refused, even a lone slash.",
 		"Take the path away, and have the application serve under it or the origin rewrite it.",
@@ -130,7 +130,7 @@ const struct catalogue_rule catalogue_refused[] = {
 		"    path: ^/photos(/|$)\n"
 		"    service: http://nas.lan\n"
 		"  - service: http_status:404\n"},
-	{"IL010", "service-url-malformed", CATALOGUE_ERROR,
+	{"IL010", "service-url-malformed", RULEBOOK_ERROR,
 		"A service is no URL.",
 		"It cannot be parsed, so the file is refused.",
 		"Correct the character or port that the message names.",
@@ -143,7 +143,7 @@ const struct catalogue_rule catalogue_refused[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL011", "status-code-range", CATALOGUE_ERROR,
+	{"IL011", "status-code-range", RULEBOOK_ERROR,
 		"http_status: is not followed by a status code.",
 		"Only whole numbers from 100 to 999 are taken, without a space before them.",
 		"Write http_status:404.",
@@ -156,7 +156,7 @@ const struct catalogue_rule catalogue_refused[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http_status:404\n"
 		"  - service: http_status:404\n"},
-	{"IL012", "hostname-has-port", CATALOGUE_ERROR,
+	{"IL012", "hostname-has-port", RULEBOOK_ERROR,
 		"A hostname has a port.",
 		"Rules never see the port of a request; the file is refused. A pasted URL ends up here as well.",
 		"Write the name alone.",
@@ -169,7 +169,7 @@ const struct catalogue_rule catalogue_refused[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL013", "hostname-wildcard-misplaced", CATALOGUE_ERROR,
+	{"IL013", "hostname-wildcard-misplaced", RULEBOOK_ERROR,
 		"A wildcard stands inside a hostname.",
 		"Only the first label may be \"*\"; anything else is refused.",
 		"Use *.example.com, or one rule for each name.",
@@ -182,7 +182,7 @@ const struct catalogue_rule catalogue_refused[] = {
 		"  - hostname: \"*.example.com\"\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL014", "hostname-wildcard-unquoted", CATALOGUE_ERROR,
+	{"IL014", "hostname-wildcard-unquoted", RULEBOOK_ERROR,
 		"A wildcard lacks its quotes.",
 		"For YAML a plain \"*\" begins an alias, and its message about that says nothing of hostnames.",
 		"Put the value in quotes: \"*.example.com\".",
@@ -195,7 +195,7 @@ const struct catalogue_rule catalogue_refused[] = {
 		"  - hostname: \"*.example.com\"\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL015", "path-regex-invalid", CATALOGUE_ERROR,
+	{"IL015", "path-regex-invalid", RULEBOOK_ERROR,
 		"A path is no valid expression.",
 		"Paths are RE2 expressions: no look-around, no back references; a bad one refuses the file.",
 		"Say it without the construct; a rule before this one often does what a negative look-ahead would.",
@@ -212,7 +212,7 @@ const struct catalogue_rule catalogue_refused[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL016", "path-escape-in-double-quotes", CATALOGUE_ERROR,
+	{"IL016", "path-escape-in-double-quotes", RULEBOOK_ERROR,
 		"A backslash stands in double quotes.",
 		"Inside double quotes YAML has escapes of its own, and refuses those that it does not know.",
 		"Use single quotes, or none.",
@@ -227,7 +227,7 @@ const struct catalogue_rule catalogue_refused[] = {
 		"    path: '\\.php$'\n"
 		"    service: http://php:80\n"
 		"  - service: http_status:404\n"},
-	{"IL017", "setting-wrong-type", CATALOGUE_ERROR,
+	{"IL017", "setting-wrong-type", RULEBOOK_ERROR,
 		"A top-level setting has the wrong type.",
 		"Settings are checked before any rule is looked at, and more strictly: yes and on are no booleans here.",
 		"Quote texts, write true or false bare, add units to durations.",
@@ -244,7 +244,7 @@ const struct catalogue_rule catalogue_refused[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL018", "url-with-ingress", CATALOGUE_ERROR,
+	{"IL018", "url-with-ingress", RULEBOOK_ERROR,
 		"A url stands beside ingress rules.",
 		"The two exclude each other for the validation.",
 		"Remove url.",
@@ -258,7 +258,7 @@ const struct catalogue_rule catalogue_refused[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL019", "ip-rule-invalid", CATALOGUE_ERROR,
+	{"IL019", "ip-rule-invalid", RULEBOOK_ERROR,
 		"An entry of ipRules is invalid.",
 		"On a socks-proxy the file is refused; elsewhere the list is dropped without a word.",
 		"Give a prefix such as 10.0.0.1/32 and ports from 1 to 65535.",
@@ -279,7 +279,7 @@ const struct catalogue_rule catalogue_refused[] = {
 		"        - prefix: 10.0.0.1/32\n"
 		"          allow: true\n"
 		"  - service: http_status:404\n"},
-	{"IL020", "access-team-missing", CATALOGUE_ERROR,
+	{"IL020", "access-team-missing", RULEBOOK_ERROR,
 		"Access has audience tags but no team.",
 		"The token's issuer is made of the team's name; a rule without it is refused, and at the global level nobody looks.",
 		"Add teamName.",
@@ -301,7 +301,7 @@ const struct catalogue_rule catalogue_refused[] = {
 		"        teamName: widgets\n"
 		"        audTag: [aaaa]\n"
 		"  - service: http_status:404\n"},
-	{"IL021", "tab-indentation", CATALOGUE_ERROR,
+	{"IL021", "tab-indentation", RULEBOOK_ERROR,
 		"A tab indents a line.",
 		"YAML knows only spaces there, and often reports the line after it.",
 		"Replace the tab by spaces.",

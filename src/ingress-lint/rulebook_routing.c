@@ -1,10 +1,10 @@
 /* The catalogue: Which rule serves what. */
 /* Examples are kept as they look in a file. */
 /* clang-format off */
-#include "ingress-lint/catalogue.h"
+#include "ingress-lint/rulebook.h"
 
-const struct catalogue_rule catalogue_routing[] = {
-	{"IL101", "path-unanchored", CATALOGUE_WARNING,
+const struct rulebook_rule rulebook_routing[] = {
+	{"IL101", "path-unanchored", RULEBOOK_WARNING,
 		"A path without anchor also matches inside longer paths.",
 		"Expressions are searched for, not compared from the start, so requests meant for later rules end up here.",
 		"Begin with ^, and close the prefix: ^/grafana(/|$).",
@@ -23,7 +23,7 @@ const struct catalogue_rule catalogue_routing[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL102", "path-unescaped-dot", CATALOGUE_INFO,
+	{"IL102", "path-unescaped-dot", RULEBOOK_INFO,
 		"A dot that was meant literally matches any character.",
 		"/.well-known/ also takes /xwell-known/.",
 		"Escape it: \\.",
@@ -38,7 +38,7 @@ const struct catalogue_rule catalogue_routing[] = {
 		"    path: ^/\\.well-known/acme-challenge/\n"
 		"    service: http://acme:80\n"
 		"  - service: http_status:404\n"},
-	{"IL103", "path-glob", CATALOGUE_WARNING,
+	{"IL103", "path-glob", RULEBOOK_WARNING,
 		"A path is written as a file pattern.",
 		"In an expression \"*\" repeats what stands before it: /api/* is /api with any number of slashes after it, and /apikeys matches too.",
 		"Write ^/api/ for what lies below, ^/api for the prefix.",
@@ -53,7 +53,7 @@ const struct catalogue_rule catalogue_routing[] = {
 		"    path: ^/api(/|$)\n"
 		"    service: http://api:80\n"
 		"  - service: http_status:404\n"},
-	{"IL104", "rule-shadowed", CATALOGUE_WARNING,
+	{"IL104", "rule-shadowed", RULEBOOK_WARNING,
 		"A rule never runs: earlier rules take all its requests.",
 		"The first rule that matches serves, however exact a later one is.",
 		"Put the narrower rule first.",
@@ -70,7 +70,7 @@ const struct catalogue_rule catalogue_routing[] = {
 		"  - hostname: \"*.example.com\"\n"
 		"    service: http://web:80\n"
 		"  - service: http_status:404\n"},
-	{"IL105", "path-never-matches", CATALOGUE_WARNING,
+	{"IL105", "path-never-matches", RULEBOOK_WARNING,
 		"A path matches no request.",
 		"Rules see the decoded path alone, from its slash on: no query, no fragment, no escapes, hardly ever a line end.",
 		"Take away what can never be there; use |- in place of | for a block.",
@@ -90,7 +90,7 @@ const struct catalogue_rule catalogue_routing[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL106", "wildcard-misses-apex", CATALOGUE_INFO,
+	{"IL106", "wildcard-misses-apex", RULEBOOK_INFO,
 		"A wildcard leaves the bare domain to the last rule.",
 		"*.example.com does not match example.com.",
 		"Add a rule for the domain itself if it is to be served.",
@@ -105,7 +105,7 @@ const struct catalogue_rule catalogue_routing[] = {
 		"  - hostname: example.com\n"
 		"    service: http://web:80\n"
 		"  - service: http_status:404\n"},
-	{"IL107", "wildcard-without-dot", CATALOGUE_WARNING,
+	{"IL107", "wildcard-without-dot", RULEBOOK_WARNING,
 		"A wildcard lacks the dot after it.",
 		"The text is then compared letter by letter, star included, and no host looks like that.",
 		"Write *.example.com.",
@@ -118,7 +118,7 @@ const struct catalogue_rule catalogue_routing[] = {
 		"  - hostname: \"*.example.com\"\n"
 		"    service: http://web:80\n"
 		"  - service: http_status:404\n"},
-	{"IL108", "hostname-not-a-name", CATALOGUE_WARNING,
+	{"IL108", "hostname-not-a-name", RULEBOOK_WARNING,
 		"A hostname is none.",
 		"It is accepted, and no visitor's Host will ever equal it.",
 		"One plain DNS name for each rule.",
@@ -131,7 +131,7 @@ const struct catalogue_rule catalogue_routing[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL109", "hostname-case", CATALOGUE_WARNING,
+	{"IL109", "hostname-case", RULEBOOK_WARNING,
 		"A hostname has capital letters.",
 		"Hosts are compared with case. A lower-case form is made only of names that IDNA accepts, never of wildcards.",
 		"Write it in lower case.",
@@ -144,7 +144,7 @@ const struct catalogue_rule catalogue_routing[] = {
 		"  - hostname: \"*.example.com\"\n"
 		"    service: http://web:80\n"
 		"  - service: http_status:404\n"},
-	{"IL110", "wildcard-idn", CATALOGUE_WARNING,
+	{"IL110", "wildcard-idn", RULEBOOK_WARNING,
 		"A wildcard has letters outside ASCII.",
 		"Visitors send the xn-- form, which is never made for wildcards.",
 		"Write the xn-- form yourself.",
@@ -157,7 +157,7 @@ const struct catalogue_rule catalogue_routing[] = {
 		"  - hostname: \"*.xn--bcher-kva.example\"\n"
 		"    service: http://web:80\n"
 		"  - service: http_status:404\n"},
-	{"IL111", "path-alternation-anchor", CATALOGUE_WARNING,
+	{"IL111", "path-alternation-anchor", RULEBOOK_WARNING,
 		"An anchor binds to one alternative alone.",
 		"\"|\" divides the whole expression: ^/a|/b$ is what begins with /a or ends with /b.",
 		"Group the alternatives: ^(/a|/b)$.",
@@ -172,7 +172,7 @@ const struct catalogue_rule catalogue_routing[] = {
 		"    path: ^/(v1|v2)(/|$)\n"
 		"    service: http://api:80\n"
 		"  - service: http_status:404\n"},
-	{"IL112", "path-prefix-open", CATALOGUE_INFO,
+	{"IL112", "path-prefix-open", RULEBOOK_INFO,
 		"A prefix goes on into other names.",
 		"^/api takes /apikeys as well.",
 		"End it with (/|$).",
@@ -191,7 +191,7 @@ const struct catalogue_rule catalogue_routing[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL113", "path-needs-newer-version", CATALOGUE_WARNING,
+	{"IL113", "path-needs-newer-version", RULEBOOK_WARNING,
 		"A path needs a newer cloudflared.",
 		"Releases built before Go 1.22 refuse the construct, and with it the file.",
 		"Use (?P<name>...), or a group without a name.",
@@ -206,7 +206,7 @@ const struct catalogue_rule catalogue_routing[] = {
 		"    path: ^/v[0-9]+/\n"
 		"    service: http://api:80\n"
 		"  - service: http_status:404\n"},
-	{"IL114", "path-as-protection", CATALOGUE_WARNING,
+	{"IL114", "path-as-protection", RULEBOOK_WARNING,
 		"A path is used as protection.",
 		"Dot segments stay in the path: /public/../admin takes the rule of /public, and the origin may serve /admin.",
 		"Protect the whole host or the application; or refuse \\.\\. in a rule before all others.",
@@ -228,7 +228,7 @@ const struct catalogue_rule catalogue_routing[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http_status:403\n"
 		"  - service: http_status:404\n"},
-	{"IL115", "acme-shadowed", CATALOGUE_WARNING,
+	{"IL115", "acme-shadowed", RULEBOOK_WARNING,
 		"The challenge path of ACME is taken by an earlier rule.",
 		"The certificate is not renewed, which shows only when it ends.",
 		"Put the rule for /.well-known/acme-challenge/ first.",
@@ -247,7 +247,7 @@ const struct catalogue_rule catalogue_routing[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL116", "catch-all-proxies", CATALOGUE_INFO,
+	{"IL116", "catch-all-proxies", RULEBOOK_INFO,
 		"The last rule proxies.",
 		"Whatever name is pointed at the tunnel reaches this origin.",
 		"End with http_status:404 unless that is meant.",
@@ -260,7 +260,7 @@ const struct catalogue_rule catalogue_routing[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL117", "rule-redundant", CATALOGUE_INFO,
+	{"IL117", "rule-redundant", RULEBOOK_INFO,
 		"A rule changes nothing.",
 		"Its neighbour serves the same requests in the same way.",
 		"Remove it.",
@@ -276,7 +276,7 @@ const struct catalogue_rule catalogue_routing[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
-	{"IL118", "stream-and-http-one-host", CATALOGUE_WARNING,
+	{"IL118", "stream-and-http-one-host", RULEBOOK_WARNING,
 		"One host carries a stream and HTTP.",
 		"The first rule wins whatever the client speaks, so the other cannot be reached.",
 		"Give each protocol a hostname of its own.",

@@ -1,10 +1,10 @@
 /* The catalogue: Kubernetes manifests. */
 /* Examples are kept as they look in a file. */
 /* clang-format off */
-#include "ingress-lint/catalogue.h"
+#include "ingress-lint/rulebook.h"
 
-const struct catalogue_rule catalogue_kube[] = {
-	{"IL701", "autoupdate-in-container", CATALOGUE_WARNING,
+const struct rulebook_rule rulebook_kube[] = {
+	{"IL701", "autoupdate-in-container", RULEBOOK_WARNING,
 		"A container updates itself.",
 		"The process ends to start a newer one; the pod restarts, over and over where it cannot write or reach out.",
 		"Set no-autoupdate: true and update the image.",
@@ -32,7 +32,7 @@ const struct catalogue_rule catalogue_kube[] = {
 		"      - hostname: app.example.com\n"
 		"        service: http://app:80\n"
 		"      - service: http_status:404\n"},
-	{"IL702", "probe-port-mismatch", CATALOGUE_ERROR,
+	{"IL702", "probe-port-mismatch", RULEBOOK_ERROR,
 		"A probe asks another port than metrics.",
 		"It never succeeds, so the pod restarts for ever. Without metrics the port is not known beforehand.",
 		"Make the two equal.",
@@ -91,7 +91,7 @@ const struct catalogue_rule catalogue_kube[] = {
 		"      - hostname: app.example.com\n"
 		"        service: http://app:80\n"
 		"      - service: http_status:404\n"},
-	{"IL703", "metrics-loopback-with-probe", CATALOGUE_ERROR,
+	{"IL703", "metrics-loopback-with-probe", RULEBOOK_ERROR,
 		"A probe cannot reach metrics on loopback.",
 		"The kubelet calls the address of the pod.",
 		"Bind 0.0.0.0:2000.",
@@ -150,7 +150,7 @@ const struct catalogue_rule catalogue_kube[] = {
 		"      - hostname: app.example.com\n"
 		"        service: http://app:80\n"
 		"      - service: http_status:404\n"},
-	{"IL704", "probe-path", CATALOGUE_WARNING,
+	{"IL704", "probe-path", RULEBOOK_WARNING,
 		"A probe asks for the wrong path.",
 		"/ready says whether the edge is connected; /metrics answers as soon as the process runs.",
 		"Use /ready.",
@@ -183,7 +183,7 @@ const struct catalogue_rule catalogue_kube[] = {
 		"          args: [tunnel, --config, /etc/cloudflared/config/config.yaml, run]\n"
 		"          readinessProbe:\n"
 		"            httpGet: {path: /ready, port: 2000}\n"},
-	{"IL705", "probe-too-eager", CATALOGUE_WARNING,
+	{"IL705", "probe-too-eager", RULEBOOK_WARNING,
 		"A liveness probe kills too soon.",
 		"An ordinary reconnect then restarts the pod.",
 		"Allow three failures or more, and 30 seconds before the first.",
@@ -220,7 +220,7 @@ const struct catalogue_rule catalogue_kube[] = {
 		"            httpGet: {path: /ready, port: 2000}\n"
 		"            failureThreshold: 3\n"
 		"            initialDelaySeconds: 30\n"},
-	{"IL706", "single-replica", CATALOGUE_WARNING,
+	{"IL706", "single-replica", RULEBOOK_WARNING,
 		"The connector has one replica.",
 		"Draining a node, or a new version, is an outage.",
 		"Run two, on different nodes.",
@@ -249,7 +249,7 @@ const struct catalogue_rule catalogue_kube[] = {
 		"        - name: cloudflared\n"
 		"          image: cloudflare/cloudflared:2025.5.0\n"
 		"          args: [tunnel, --config, /etc/cloudflared/config/config.yaml, run]\n"},
-	{"IL707", "image-unpinned", CATALOGUE_WARNING,
+	{"IL707", "image-unpinned", RULEBOOK_WARNING,
 		"The image is not pinned.",
 		"Replicas come to run different releases, and there is no way back.",
 		"Name a release or a digest.",
@@ -278,7 +278,7 @@ const struct catalogue_rule catalogue_kube[] = {
 		"        - name: cloudflared\n"
 		"          image: cloudflare/cloudflared:2025.5.0\n"
 		"          args: [tunnel, --config, /etc/cloudflared/config/config.yaml, run]\n"},
-	{"IL708", "image-old", CATALOGUE_INFO,
+	{"IL708", "image-old", RULEBOOK_INFO,
 		"The image is old, or known to be faulty.",
 		"Releases are supported for about a year; 2026.8.0 and 2026.8.1 change paths.",
 		"Update the tag.",
@@ -307,7 +307,7 @@ const struct catalogue_rule catalogue_kube[] = {
 		"        - name: cloudflared\n"
 		"          image: cloudflare/cloudflared:2025.5.0\n"
 		"          args: [tunnel, --config, /etc/cloudflared/config/config.yaml, run]\n"},
-	{"IL709", "credentials-writable", CATALOGUE_WARNING,
+	{"IL709", "credentials-writable", RULEBOOK_WARNING,
 		"Credentials are mounted writable, or from a ConfigMap.",
 		"A compromised connector could replace them; a ConfigMap is no secret.",
 		"Mount a Secret with readOnly: true.",
@@ -349,7 +349,7 @@ const struct catalogue_rule catalogue_kube[] = {
 		"      volumes:\n"
 		"        - name: creds\n"
 		"          secret: {secretName: tunnel-credentials}\n"},
-	{"IL710", "secret-in-configmap", CATALOGUE_ERROR,
+	{"IL710", "secret-in-configmap", RULEBOOK_ERROR,
 		"A secret stands where anyone can read it.",
 		"ConfigMaps, arguments and plain variables are seen by all who may list them.",
 		"Use a Secret, as a file or by secretKeyRef.",
@@ -368,7 +368,7 @@ const struct catalogue_rule catalogue_kube[] = {
 		"stringData:\n"
 		"  credentials.json: |\n"
 		"    {\"AccountTag\": \"x\", \"TunnelID\": \"y\", \"TunnelSecret\": \"z\"}\n"},
-	{"IL711", "config-path-mismatch", CATALOGUE_ERROR,
+	{"IL711", "config-path-mismatch", RULEBOOK_ERROR,
 		"The file that is named is not where it is mounted.",
 		"The pod does not start, or starts without rules.",
 		"Make mount path and key add up to the argument.",
@@ -433,7 +433,7 @@ const struct catalogue_rule catalogue_kube[] = {
 		"      - hostname: app.example.com\n"
 		"        service: http://app:80\n"
 		"      - service: http_status:404\n"},
-	{"IL712", "args-after-run", CATALOGUE_ERROR,
+	{"IL712", "args-after-run", RULEBOOK_ERROR,
 		"A flag stands after run.",
 		"It belongs to tunnel; the command line is refused.",
 		"Move it before run.",
@@ -462,7 +462,7 @@ const struct catalogue_rule catalogue_kube[] = {
 		"        - name: cloudflared\n"
 		"          image: cloudflare/cloudflared:2025.5.0\n"
 		"          args: [tunnel, --metrics, \"0.0.0.0:2000\", run, home]\n"},
-	{"IL713", "service-short-name", CATALOGUE_WARNING,
+	{"IL713", "service-short-name", RULEBOOK_WARNING,
 		"A short name is not of this namespace.",
 		"Such names resolve only inside the namespace of the pod.",
 		"Write NAME.NAMESPACE.svc.cluster.local.",
@@ -491,7 +491,7 @@ const struct catalogue_rule catalogue_kube[] = {
 		"      - hostname: app.example.com\n"
 		"        service: http://grafana.monitoring.svc.cluster.local:3000\n"
 		"      - service: http_status:404\n"},
-	{"IL714", "service-name-typo", CATALOGUE_WARNING,
+	{"IL714", "service-name-typo", RULEBOOK_WARNING,
 		"The name of a Service is misspelt.",
 		"It does not resolve.",
 		"Use the name that the message suggests.",
@@ -518,7 +518,7 @@ const struct catalogue_rule catalogue_kube[] = {
 		"      - hostname: app.example.com\n"
 		"        service: http://grafana.monitoring.svc.cluster.local:3000\n"
 		"      - service: http_status:404\n"},
-	{"IL715", "service-port-absent", CATALOGUE_WARNING,
+	{"IL715", "service-port-absent", RULEBOOK_WARNING,
 		"The Service has no such port.",
 		"The connection is refused or times out.",
 		"Use a port of the Service, not of its pods.",
@@ -561,7 +561,7 @@ const struct catalogue_rule catalogue_kube[] = {
 		"      - hostname: app.example.com\n"
 		"        service: http://grafana.tunnel.svc.cluster.local:80\n"
 		"      - service: http_status:404\n"},
-	{"IL716", "subpath-not-served", CATALOGUE_INFO,
+	{"IL716", "subpath-not-served", RULEBOOK_INFO,
 		"The application does not serve below a path.",
 		"Paths are passed on as they are, and it answers for / alone.",
 		"Set the application's base path.",
@@ -612,7 +612,7 @@ const struct catalogue_rule catalogue_kube[] = {
 		"          env:\n"
 		"            - {name: GF_SERVER_SERVE_FROM_SUB_PATH, value: \"true\"}\n"
 		"            - {name: GF_SERVER_ROOT_URL, value: https://app.example.com/grafana/}\n"},
-	{"IL717", "ingress-host-bypassed", CATALOGUE_INFO,
+	{"IL717", "ingress-host-bypassed", RULEBOOK_INFO,
 		"The tunnel goes around the Ingress.",
 		"What the controller does for this host (authentication, redirects) is skipped on this way in.",
 		"Send the host to the controller, or drop the Ingress.",
@@ -659,7 +659,7 @@ const struct catalogue_rule catalogue_kube[] = {
 		"      - hostname: app.example.com\n"
 		"        service: http://internal-ingress.ingress.svc.cluster.local:80\n"
 		"      - service: http_status:404\n"},
-	{"IL718", "config-change-not-rolled", CATALOGUE_INFO,
+	{"IL718", "config-change-not-rolled", RULEBOOK_INFO,
 		"A new configuration does not restart the pods.",
 		"The file is read at start alone.",
 		"Put a checksum of it into the pod's annotations, or generate its name.",

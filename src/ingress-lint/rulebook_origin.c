@@ -1,10 +1,10 @@
 /* The catalogue: originRequest. */
 /* Examples are kept as they look in a file. */
 /* clang-format off */
-#include "ingress-lint/catalogue.h"
+#include "ingress-lint/rulebook.h"
 
-const struct catalogue_rule catalogue_origin[] = {
-	{"IL301", "tls-option-without-tls", CATALOGUE_WARNING,
+const struct rulebook_rule rulebook_origin[] = {
+	{"IL301", "tls-option-without-tls", RULEBOOK_WARNING,
 		"A TLS option has no TLS to act on.",
 		"The hop is plain text, though the file reads as if it were not.",
 		"Use https://, or drop the option.",
@@ -19,7 +19,7 @@ const struct catalogue_rule catalogue_origin[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://internal-ingress\n"
 		"  - service: http_status:404\n"},
-	{"IL302", "http2-without-tls", CATALOGUE_WARNING,
+	{"IL302", "http2-without-tls", RULEBOOK_WARNING,
 		"http2Origin needs TLS.",
 		"HTTP/2 is agreed on in the TLS handshake alone; without one, gRPC fails.",
 		"Use https://, or drop it.",
@@ -36,7 +36,7 @@ const struct catalogue_rule catalogue_origin[] = {
 		"    originRequest:\n"
 		"      http2Origin: true\n"
 		"  - service: http_status:404\n"},
-	{"IL303", "no-tls-verify", CATALOGUE_WARNING,
+	{"IL303", "no-tls-verify", RULEBOOK_WARNING,
 		"The origin's certificate is not verified.",
 		"Whoever sits on the way to the origin can pose as it.",
 		"Set originServerName and caPool instead.",
@@ -54,7 +54,7 @@ const struct catalogue_rule catalogue_origin[] = {
 		"      originServerName: app.example.com\n"
 		"      caPool: /etc/cloudflared/ca.pem\n"
 		"  - service: http_status:404\n"},
-	{"IL304", "host-header-same", CATALOGUE_INFO,
+	{"IL304", "host-header-same", RULEBOOK_INFO,
 		"httpHostHeader repeats the hostname.",
 		"That name is passed on anyway; all that is gained is an X-Forwarded-Host.",
 		"Remove it unless that header is wanted.",
@@ -69,7 +69,7 @@ const struct catalogue_rule catalogue_origin[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://internal-ingress\n"
 		"  - service: http_status:404\n"},
-	{"IL305", "host-header-with-wildcard", CATALOGUE_WARNING,
+	{"IL305", "host-header-with-wildcard", RULEBOOK_WARNING,
 		"One Host header stands for many names.",
 		"The origin cannot tell its virtual hosts apart any more.",
 		"Set it in rules with one exact name each.",
@@ -84,7 +84,7 @@ const struct catalogue_rule catalogue_origin[] = {
 		"  - hostname: \"*.example.com\"\n"
 		"    service: http://internal-ingress\n"
 		"  - service: http_status:404\n"},
-	{"IL306", "host-header-missing", CATALOGUE_INFO,
+	{"IL306", "host-header-missing", RULEBOOK_INFO,
 		"The ingress controller does not know the host.",
 		"It answers 404 to a Host that no Ingress names.",
 		"Set httpHostHeader to a host of an Ingress, or add the host there.",
@@ -127,7 +127,7 @@ const struct catalogue_rule catalogue_origin[] = {
 		"        originRequest:\n"
 		"          httpHostHeader: app.internal\n"
 		"      - service: http_status:404\n"},
-	{"IL307", "host-header-on-unix", CATALOGUE_WARNING,
+	{"IL307", "host-header-on-unix", RULEBOOK_WARNING,
 		"httpHostHeader has no effect on a socket.",
 		"Requests to unix: services keep the visitor's Host.",
 		"Have the application accept the public name, or use TCP.",
@@ -144,7 +144,7 @@ const struct catalogue_rule catalogue_origin[] = {
 		"    originRequest:\n"
 		"      httpHostHeader: app.internal\n"
 		"  - service: http_status:404\n"},
-	{"IL308", "match-sni-conflict", CATALOGUE_WARNING,
+	{"IL308", "match-sni-conflict", RULEBOOK_WARNING,
 		"matchSNItoHost conflicts with another option.",
 		"It overrides originServerName and switches HTTP/2 off.",
 		"Keep one of them.",
@@ -162,7 +162,7 @@ const struct catalogue_rule catalogue_origin[] = {
 		"    originRequest:\n"
 		"      matchSNItoHost: true\n"
 		"  - service: http_status:404\n"},
-	{"IL309", "server-name-missing", CATALOGUE_INFO,
+	{"IL309", "server-name-missing", RULEBOOK_INFO,
 		"The certificate is checked against an inner name.",
 		"For an address, localhost or a cluster name that rarely fits, and to an address no SNI is sent.",
 		"Set originServerName to a name that the certificate has.",
@@ -177,7 +177,7 @@ const struct catalogue_rule catalogue_origin[] = {
 		"    originRequest:\n"
 		"      originServerName: app.example.com\n"
 		"  - service: http_status:404\n"},
-	{"IL310", "option-without-effect", CATALOGUE_INFO,
+	{"IL310", "option-without-effect", RULEBOOK_INFO,
 		"An option has no effect on this service.",
 		"It reads as if it did something.",
 		"Remove it.",
@@ -192,7 +192,7 @@ const struct catalogue_rule catalogue_origin[] = {
 		"  - hostname: app.example.com\n"
 		"    service: ssh://host:22\n"
 		"  - service: http_status:404\n"},
-	{"IL311", "duration-odd", CATALOGUE_WARNING,
+	{"IL311", "duration-odd", RULEBOOK_WARNING,
 		"A duration is out of the ordinary.",
 		"A negative time-out fails each request at once; zero waits for ever; very short ones fail under load.",
 		"Stay between 1s and 60s.",
@@ -209,7 +209,7 @@ const struct catalogue_rule catalogue_origin[] = {
 		"    originRequest:\n"
 		"      connectTimeout: 5s\n"
 		"  - service: http_status:404\n"},
-	{"IL312", "keepalive-odd", CATALOGUE_INFO,
+	{"IL312", "keepalive-odd", RULEBOOK_INFO,
 		"A keep-alive value is out of the ordinary.",
 		"Negative stops reuse, 0 connections means two per host, and 1.5 is cut to 1.",
 		"Leave the default, or write a whole number above 0.",
@@ -226,7 +226,7 @@ const struct catalogue_rule catalogue_origin[] = {
 		"    originRequest:\n"
 		"      keepAliveConnections: 50\n"
 		"  - service: http_status:404\n"},
-	{"IL313", "ca-pool-useless", CATALOGUE_WARNING,
+	{"IL313", "ca-pool-useless", RULEBOOK_WARNING,
 		"A caPool does nothing.",
 		"Without verification it is never consulted; a path that is not found stops the start.",
 		"Drop noTLSVerify, and write the path from the root.",
