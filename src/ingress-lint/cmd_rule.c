@@ -157,7 +157,12 @@ static int answer_lines(const struct view *v, const struct flags *f)
 	ssize_t len;
 	int worst = LINT_EXIT_OK;
 
-	while ((len = getline(&line, &cap, stdin)) > 0 && (size_t)len <= LINE_MAX_BYTES) {
+	while ((len = getline(&line, &cap, stdin)) > 0) {
+		if ((size_t)len > LINE_MAX_BYTES) {
+			fprintf(stderr, "ingress-lint rule: a line of more than %zu bytes\n", LINE_MAX_BYTES);
+			worst = LINT_EXIT_CANNOT;
+			continue;
+		}
 		while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
 			line[--len] = '\0';
 		if (len == 0)
@@ -166,7 +171,7 @@ static int answer_lines(const struct view *v, const struct flags *f)
 		worst = status > worst ? status : worst;
 	}
 	free(line);
-	return worst;
+	return ferror(stdin) != 0 ? LINT_EXIT_CANNOT : worst;
 }
 
 static int answer_all(const struct view *v, const struct flags *f, int argc, char **argv)

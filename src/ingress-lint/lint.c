@@ -34,7 +34,7 @@ static char *escaped(const char *text)
 	return copy;
 }
 
-static void find(
+__attribute__((format(printf, 4, 0))) static void find(
 	struct lint *l, enum rulebook_severity severity, struct yaml_mark at, const char *fmt, va_list args)
 {
 	struct lint_finding *f = add_finding(l);
