@@ -75,7 +75,6 @@ seen() {
   grep -qi 'x-after", "yes"' "$BATS_TEST_TMPDIR/answer"
 }
 
-# bats test_tags=interop
 @test "requests: trailers cannot say what fields cannot" {
   printf '%s\r\n' 'POST /echo HTTP/1.1' 'Host: x' 'Transfer-Encoding: chunked' 'Connection: close' '' '3' 'abc' '0' \
     'CF-Connecting-IP: 6.6.6.6' 'Cf_Int_X: 1' 'X-Forwarded-For: 6.6.6.6' 'Cf-Cloudflared-Proxy-Src: 6.6.6.6' 'X-After: yes' '' |
