@@ -7,7 +7,7 @@
 #include "common/base/secret.h"
 #include "wscat/env.h"
 
-#define SECRET_FILE_MAX 8192 /* bytes of --auth-file and --cookie-file */
+#define SECRET_FILE_MAX ((size_t)8192) /* bytes of --auth-file and --cookie-file */
 
 /* The file's one line, wiped from where it was read to. NULL with err. */
 static char *read_line(const char *path, struct err *err)

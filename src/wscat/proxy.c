@@ -73,8 +73,11 @@ static enum parse take_http(struct proxy_talk *t, struct buf *in, struct err *er
 
 static void put_port(const char *port, struct buf *out)
 {
-	int n = atoi(port);
+	uint64_t n = 0;
 
+	/* Checked when the URL was read. */
+	if (!span_to_u64(span_str(port), UINT16_MAX, &n))
+		abort();
 	buf_add_char(out, (char)(n >> 8));
 	buf_add_char(out, (char)(n & 0xff));
 }
