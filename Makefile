@@ -9,8 +9,10 @@ PROGRAM_PREFIX ?=# before the installed names: `tunnel` and `wscat` are others' 
 FUZZ_TIME ?= 30# seconds for each fuzz target
 
 # A program is src/NAME/main.c, the rest of its folder and what it needs of src/common.
-PROGRAMS := tunnel wscat ingress-lint
+PROGRAMS := tunnel wscat ingress-lint hdrcheck
+LIBS_hdrcheck := -lcurl -lpsl -lgumbo# a library that one program alone needs
 LIBS     := -ledit -lssl -lcrypto -lnghttp2 -lwslay -luv -lyaml -ljansson -lidn2 -lz -lm -pthread
+LIBS_hdrcheck := -lcurl -lpsl -lgumbo# a library that one program alone needs
 
 ifdef FUZZ# how `make fuzz` calls itself: its objects count what they cover, which takes clang
 CC       := clang
@@ -55,7 +57,8 @@ MANPAGES := $(wildcard man/*.[0-9])
 
 say      = @$(if $(V),,printf '  %-6s %s\n' $(1) $(2))
 bats     = $(Q)OUTBORE_BIN=$(abspath $(BIN)) scripts/bats-run $(1) '$(2)' $(sort $(wildcard tests/*.bats))
-link     = $(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
+own_libs = $(if $(filter $(BIN),$(@D)),$(LIBS_$(@F)),$(foreach p,$(PROGRAMS),$(LIBS_$p)))
+link     = $(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS) $(own_libs)
 
 all: $(PROGRAMS:%=$(BIN)/%)
 

@@ -1,0 +1,38 @@
+/* What security depends on in an HTML document: meta elements, scripts, styles, the base. Read by gumbo, which parses as
+ * browsers do, in bounded memory. */
+#ifndef HDRCHECK_HTML_H
+#define HDRCHECK_HTML_H
+
+#include "common/base/arena.h"
+#include "common/base/err.h"
+
+#define HTML_BYTES_MAX ((size_t)256 << 10)  /* of a document; what follows is not read */
+#define HTML_MEMORY_MAX ((size_t)128 << 20) /* of the tree that gumbo builds for it */
+
+enum html_kind {
+	HTML_META,
+	HTML_SCRIPT,
+	HTML_LINK,
+	HTML_BASE,
+};
+
+/* An element. Attributes that are not there have a NULL pointer. */
+struct html_element {
+	enum html_kind kind;
+	bool in_head, in_noscript, in_template;
+	struct span src, href, integrity, crossorigin; /* script, link, base */
+	struct span http_equiv, name, content;         /* meta */
+	struct span nonce, rel;
+	bool has_text; /* an inline script that is not empty */
+};
+
+struct html {
+	struct html_element *at; /* in document order */
+	size_t count;
+	bool inline_handlers; /* an onload= or the like somewhere */
+};
+
+/* Read the first HTML_BYTES_MAX bytes of text. -1 when the tree would take more than HTML_MEMORY_MAX. */
+int html_read(struct arena *a, struct span text, struct html *out, struct err *err);
+
+#endif

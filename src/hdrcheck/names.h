@@ -1,0 +1,29 @@
+/* What is known of host names: public suffixes (libpsl) and the HSTS preload list. */
+#ifndef HDRCHECK_NAMES_H
+#define HDRCHECK_NAMES_H
+
+#include "common/base/arena.h"
+#include "common/base/err.h"
+
+#define NAMES_PRELOAD_MAX ((size_t)64 << 20) /* bytes of a preload list */
+
+struct names; /* opaque */
+
+/* With the public suffix list that libpsl brings, and the preload list of that file: an object of
+ * name -> {"mode": "force-https", "includeSubDomains": bool}. preload may be NULL: nothing is preloaded then. NULL with err
+ * when the file cannot be used. */
+struct names *names_new(const char *preload, struct err *err);
+void names_free(struct names *n); /* NULL is fine */
+
+/* The domain that is registered below a public suffix of ICANN ("b.co.uk" of "a.b.co.uk"): part of host. A NULL pointer
+ * for addresses, single labels and public suffixes. */
+struct span names_registered(const struct names *n, struct span host);
+/* Is it a public suffix, also a private one ("github.io")? */
+bool names_is_suffix(const struct names *n, struct span host);
+bool names_is_address(struct span host);
+/* Do browsers know it for HTTPS only? */
+bool names_is_preloaded(const struct names *n, struct span host);
+/* Is a list there at all? */
+bool names_has_preload(const struct names *n);
+
+#endif
