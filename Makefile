@@ -75,6 +75,8 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 $(ARCHIVES): $(BUILD)/lib%.a: $$(call objs,$$(call srcs,src/$$*))
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
+$(BUILD)/src/hdrcheck/policy.o: $(wildcard share/policies/*.yaml) # they are part of it
+
 $(BIN)/%: $(BUILD)/src/%/main.o $(BUILD)/lib%.a $(BUILD)/libcommon.a
 	$(call say,LINK,$@)
 	$(link)

@@ -1,0 +1,156 @@
+/* The table of options, and what they may be. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/duration.h"
+#include "common/base/version.h"
+#include "hdrcheck/conf.h"
+#include "hdrcheck/policy.h"
+#include "hdrcheck/suggest.h"
+
+static const struct opt options[] = {
+	{0, "hop", "NAME=URL", "the same page at a hop, from the outside in; repeat it",
+		OPT_LIST(struct conf, hops), NULL},
+	{0, "policy", "FILE", "what responses must be like (header-policy(5))", OPT_TEXT(struct conf, policy),
+		"OUTBORE_HDRCHECK_POLICY"},
+	{0, "profile", "NAME", "the same, built in: " POLICY_PROFILES, OPT_TEXT(struct conf, profile),
+		"OUTBORE_HDRCHECK_PROFILE"},
+	{0, "paths", "PATH,...", "look at these paths of each URL", OPT_LIST(struct conf, paths), NULL},
+	{0, "grade-at-least", "GRADE", "fail below this grade of the Observatory: A+, A, ... F",
+		OPT_TEXT(struct conf, grade), NULL},
+	{0, "fail-on", "SEVERITY",
+		"the least finding that fails a target: error, warning, info (default error; with a\n"
+		"                                   policy: only what it asks for)",
+		OPT_TEXT(struct conf, fail_on_text), NULL},
+	{0, "expect", "FILE", "fail where it is not as in this run, saved with --json",
+		OPT_TEXT(struct conf, expect), NULL},
+	{0, "suggest", "SERVER", "print the lines that reach the policy: " SUGGEST_SERVERS,
+		OPT_TEXT(struct conf, suggest), NULL},
+	{0, "algorithm", "N", "of the Observatory: 4 or 6 (default 6)",
+		OPT_NUMBER(struct conf, algorithm, 4, 6), NULL},
+	{0, "preload", "FILE", "the HSTS preload list, as JSON", OPT_TEXT(struct conf, preload),
+		"OUTBORE_HDRCHECK_PRELOAD"},
+	{0, "from-curl", "FILE", "judge what `curl -i URL` wrote to FILE", OPT_TEXT(struct conf, from_curl),
+		NULL},
+	{0, "format", "FORMAT", "text, json, sarif, junit or github", OPT_TEXT(struct conf, format_text),
+		"OUTBORE_HDRCHECK_FORMAT"},
+	{0, "json", NULL, "one record a line: --format json", OPT_BOOL(struct conf, json), NULL},
+	{0, "color", "WHEN", "auto, always or never", OPT_TEXT(struct conf, colour_text), NULL},
+	{'q', "quiet", NULL, "no tests, no findings of the lowest severity", OPT_BOOL(struct conf, quiet),
+		NULL},
+	{0, "connect-to", "H1:P1:H2:P2", "connect to H2:P2 instead of H1:P1, as curl does",
+		OPT_LIST(struct conf, fetch.connect_to), NULL},
+	{0, "resolve", "HOST:PORT:ADDR", "the address of a host, as for curl",
+		OPT_LIST(struct conf, fetch.resolve), NULL},
+	{0, "cacert", "FILE", "trust these authorities", OPT_TEXT(struct conf, fetch.cacert), NULL},
+	{'k', "insecure", NULL, "go on when the certificate does not hold, and report it",
+		OPT_BOOL(struct conf, fetch.insecure), NULL},
+	{'H', "header", "NAME: VALUE", "send this as well", OPT_LIST(struct conf, fetch.headers), NULL},
+	{'A', "user-agent", "TEXT", "who asks", OPT_TEXT(struct conf, fetch.user_agent), NULL},
+	{0, "timeout", "DURATION", "of one request (default 30s)",
+		OPT_TIME(struct conf, fetch.timeout_ns, DURATION_MS, 3600 * DURATION_S), NULL},
+	{0, "max-redirs", "N", "redirects that are followed (default 10)",
+		OPT_NUMBER(struct conf, fetch.max_redirs, 0, 50), NULL},
+	{0, "http1.1", NULL, "speak HTTP/1.1", OPT_BOOL(struct conf, fetch.http1), NULL},
+	{0, "http2", NULL, "speak HTTP/2 over TLS where the server does", OPT_BOOL(struct conf, fetch.http2),
+		NULL},
+	{0},
+};
+
+static const struct opt_program program = {
+	.name = "hdrcheck",
+	.usage = "[OPTIONS] URL ... | -\n       hdrcheck explain ID|HEADER",
+	.summary = "Audit the security headers of pages, or of responses that are read from standard input "
+		   "(\"-\").",
+	.more = "exit status: 0 good, 1 findings or a policy that is not met, 2 usage, 3 could not fetch or "
+		"read\n",
+	.options = options,
+};
+
+static int check_severity(struct conf *c, struct err *err)
+{
+	c->fail_on = c->policy != NULL || c->profile != NULL ? CONF_POLICY_ONLY : SEVERITY_ERROR;
+	if (c->fail_on_text == NULL)
+		return 0;
+	for (enum severity s = SEVERITY_INFO; s <= SEVERITY_ERROR; s++)
+		if (strcmp(c->fail_on_text, severity_name(s)) == 0) {
+			c->fail_on = s;
+			return 0;
+		}
+	return err_set(err, "--fail-on: \"%s\" is none of error, warning and info", c->fail_on_text);
+}
+
+static int check_output(struct conf *c, struct err *err)
+{
+	const char *colour = c->colour_text != NULL ? c->colour_text : "auto";
+
+	c->format = c->json ? REPORT_JSON : REPORT_TEXT;
+	if (c->format_text != NULL && !c->json && !report_format_of(c->format_text, &c->format))
+		return err_set(err, "--format: \"%s\" is none of text, json, sarif, junit and github",
+			c->format_text);
+	if (strcmp(colour, "auto") == 0)
+		c->colour = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
+	else if (strcmp(colour, "always") == 0 || strcmp(colour, "never") == 0)
+		c->colour = colour[0] == 'a';
+	else
+		return err_set(err, "--color: \"%s\" is none of auto, always and never", colour);
+	return 0;
+}
+
+static int check_policy(const struct conf *c, struct err *err)
+{
+	if (c->policy != NULL && c->profile != NULL)
+		return err_set(err, "--policy and --profile exclude each other");
+	if (c->profile != NULL && strcmp(c->profile, POLICY_OBSERVATORY) != 0 &&
+		policy_profile(c->profile).p == NULL)
+		return err_set(err, "--profile: \"%s\" is none of " POLICY_PROFILES, c->profile);
+	if (c->suggest == NULL)
+		return 0;
+	if (!suggest_is_server(c->suggest))
+		return err_set(err, "--suggest: \"%s\" is none of " SUGGEST_SERVERS, c->suggest);
+	if (c->profile != NULL && strcmp(c->profile, POLICY_OBSERVATORY) == 0)
+		return err_set(err, "--suggest: the profile observatory names no headers; use baseline");
+	return 0;
+}
+
+static int check(struct conf *c, int argc, struct err *err)
+{
+	if (c->algorithm != 4 && c->algorithm != 6)
+		return err_set(err, "--algorithm: 4 or 6");
+	if (c->grade != NULL && observatory_grade_at_least("F", c->grade) < 0)
+		return err_set(err, "--grade-at-least: \"%s\" is no grade (A+, A, A-, ... F)", c->grade);
+	if (c->hops.count > HOPS_MAX)
+		return err_set(err, "--hop: at most %d", HOPS_MAX);
+	if (c->hops.count == 1)
+		return err_set(err, "--hop: there is nothing to compare one hop with");
+	if (c->hops.count > 0 ? argc > 0 : argc == 0)
+		return err_set(err, c->hops.count > 0 ? "with --hop there are no other URLs"
+						      : "which URL? see hdrcheck --help");
+	if (c->from_curl != NULL && argc != 1)
+		return err_set(err, "--from-curl takes one URL: the one that was asked for");
+	if (check_severity(c, err) < 0 || check_output(c, err) < 0)
+		return -1;
+	return check_policy(c, err);
+}
+
+enum opt_result conf_parse(struct conf *c, int *argc, char ***argv, struct err *err)
+{
+	struct opt_seen seen = {0};
+
+	*c = (struct conf){
+		.algorithm = 6,
+		.fetch = {.timeout_ns = 30 * DURATION_S, .max_redirs = 10, .user_agent = "hdrcheck/" VERSION},
+	};
+	enum opt_result result = opt_parse(&program, c, &seen, argc, argv, err);
+	if (result == OPT_RUN)
+		result = opt_environment(&program, c, &seen, err);
+	if (result == OPT_RUN && check(c, *argc, err) < 0)
+		result = OPT_BAD;
+	return result;
+}
+
+void conf_free(struct conf *c)
+{
+	opt_free(options, c);
+}

@@ -1,0 +1,28 @@
+/* The command line of hdrcheck. */
+#ifndef HDRCHECK_CONF_H
+#define HDRCHECK_CONF_H
+
+#include "hdrcheck/fetch.h"
+#include "hdrcheck/report.h"
+
+#define CONF_POLICY_ONLY \
+	((enum severity)(SEVERITY_ERROR + 1)) /* no finding of the built-in rules fails a target */
+
+struct conf {
+	struct fetch_options fetch;
+	struct opt_list hops, paths;
+	const char *policy, *profile, *grade, *expect, *suggest, *preload, *from_curl;
+	const char *fail_on_text, *format_text, *colour_text;
+	bool json, quiet;
+	int64_t algorithm;
+
+	enum severity fail_on; /* the least that fails a target */
+	enum report_format format;
+	bool colour;
+};
+
+/* Parse argv without the program's name; operands are left in it. */
+enum opt_result conf_parse(struct conf *c, int *argc, char ***argv, struct err *err);
+void conf_free(struct conf *c);
+
+#endif

@@ -1,0 +1,56 @@
+/* Fetching as browsers do, many targets side by side: the page with every redirect on the way, the answer to a preflight,
+ * and where plain HTTP leads. */
+#ifndef HDRCHECK_FETCH_H
+#define HDRCHECK_FETCH_H
+
+#include "common/base/opt.h"
+#include "hdrcheck/response.h"
+
+#define FETCH_HEAD_MAX ((size_t)256 << 10) /* bytes of a response's head */
+#define FETCH_LINE_MAX ((size_t)64 << 10)  /* of one line of it */
+#define FETCH_PARALLEL 32                  /* targets in flight */
+#define FETCH_PROBE_ORIGIN "https://outbore-probe.example"
+
+struct fetch_options {
+	int64_t timeout_ns; /* of one request */
+	int64_t max_redirs;
+	const char *user_agent, *cacert;
+	struct opt_list headers, connect_to, resolve; /* in curl's syntax */
+	bool insecure, http1, http2;
+	bool once; /* neither redirects nor preflight nor the plain-HTTP twin */
+};
+
+/* One URL and what came of it. */
+struct fetch_target {
+	struct arena arena;     /* owned */
+	const char *url;        /* lives in the arena */
+	struct response *steps; /* the redirects in order; the last is the answer */
+	size_t count;
+	bool done, failed;
+	struct err err; /* why it failed */
+	int64_t took_ms;
+
+	/* While it is in flight. */
+	struct fetch_transfer *transfer;
+	int phase;
+	struct response twin, preflight;
+	struct response_step *chain; /* of plain HTTP */
+	size_t chain_count;
+	bool tls_invalid;
+	int64_t started_ms;
+};
+
+struct fetch; /* opaque */
+
+struct fetch *fetch_new(const struct fetch_options *options, struct err *err);
+void fetch_free(struct fetch *f);
+void fetch_target_init(struct fetch_target *t, const char *url);
+void fetch_target_fini(struct fetch_target *t);
+/* Begin. t stays where it is until it is done. */
+void fetch_start(struct fetch *f, struct fetch_target *t);
+/* Let go of a target that is not done. */
+void fetch_abandon(struct fetch *f, struct fetch_target *t);
+/* Work until t is done, and on the others as well. */
+void fetch_wait(struct fetch *f, const struct fetch_target *t);
+
+#endif

@@ -1,0 +1,333 @@
+/* Targets in order of their coming, fetched side by side, judged one after the other. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/fsx.h"
+#include "common/base/mem.h"
+#include "common/base/out.h"
+#include "hdrcheck/drift.h"
+#include "hdrcheck/policy.h"
+#include "hdrcheck/run.h"
+#include "hdrcheck/source.h"
+#include "hdrcheck/suggest.h"
+
+enum { EXIT_GOOD, EXIT_FOUND, EXIT_WRONG_USAGE, EXIT_FAILED };
+
+struct run {
+	const struct conf *conf;
+	struct names *names;
+	struct fetch *fetch;
+	struct headerpolicy *policy;
+	struct drift *drift;
+	struct report report;
+	bool broken_output;
+	int code; /* the worst so far */
+};
+
+static void raise_code(struct run *run, int code)
+{
+	run->code = code > run->code ? code : run->code;
+}
+
+/* --- One target --- */
+
+static bool fails(const struct run *run, const struct audit *au)
+{
+	for (size_t i = 0; i < au->count; i++) {
+		const struct rule *rule = au->findings[i].rule;
+		bool asked_for = strncmp(rule->id, "policy-", 7) == 0 || strcmp(rule->id, "grade-low") == 0 ||
+				 strcmp(rule->id, "drift") == 0;
+		if (asked_for || rule->severity >= run->conf->fail_on)
+			return true;
+	}
+	return false;
+}
+
+static void check_grade(const struct run *run, struct audit *au)
+{
+	const struct observatory *o = &au->observatory;
+	const char *wanted = run->conf->grade;
+
+	if (wanted != NULL && (!o->scored || observatory_grade_at_least(o->grade, wanted) == 0))
+		audit_report(au, "grade-low", "", (struct span){0}, "grade %s, asked for is %s",
+			o->scored ? o->grade : "none", wanted);
+}
+
+static void print_suggestions(const struct run *run, const struct response *r)
+{
+	struct buf lines = {0};
+
+	suggest_lines(run->conf->suggest, run->policy, r, &lines);
+	fwrite(buf_span(&lines).p, 1, buf_len(&lines), stdout);
+	buf_free(&lines);
+}
+
+/* What is asked for beside the built-in rules. */
+static void check_wishes(struct run *run, struct audit *au, struct report_target *t)
+{
+	const struct conf *c = run->conf;
+
+	if (run->policy != NULL)
+		t->policy_met = policy_check(au, run->policy);
+	else if (c->profile != NULL)
+		t->policy_met = policy_check_observatory(au);
+	t->policy = c->profile != NULL ? c->profile : c->policy;
+	check_grade(run, au);
+	if (run->drift != NULL)
+		drift_check(au, run->drift, t->url);
+}
+
+static void print(struct run *run, const struct report_target *t)
+{
+	if (report_target(&run->report, t) < 0)
+		run->broken_output = true;
+}
+
+static void report_error(struct run *run, struct report_target *t, const char *why)
+{
+	struct err err;
+
+	t->error = why;
+	err_set(&err, "%s: %s", t->url, why);
+	if (run->report.format != REPORT_TEXT)
+		out_die("hdrcheck", &err, 0);
+	print(run, t);
+	raise_code(run, EXIT_FAILED);
+}
+
+static void judge(struct run *run, struct source_item *item)
+{
+	struct report_target t = {.url = item->url, .record = item->record, .took_ms = item->target.took_ms};
+	struct audit au;
+
+	if (item->error.text[0] != '\0') {
+		report_error(run, &t, item->error.text);
+		return;
+	}
+	audit_run(&au, item->response, run->names, (int)run->conf->algorithm);
+	for (size_t i = 0; i + 1 < item->target.count; i++)
+		audit_step(&au, &item->target.steps[i]);
+	t.audit = &au;
+	check_wishes(run, &au, &t);
+	if (run->conf->suggest != NULL)
+		print_suggestions(run, item->response);
+	else
+		print(run, &t);
+	if (fails(run, &au))
+		raise_code(run, EXIT_FOUND);
+	audit_fini(&au);
+}
+
+/* --- All of them: a queue in order, some of it in flight --- */
+
+static void run_targets(struct run *run, struct source *source)
+{
+	struct source_item *queue[FETCH_PARALLEL];
+	size_t first = 0, count = 0;
+	bool more = true;
+
+	while (!run->broken_output) {
+		bool waits = false; /* what is here already is not held up by what may come */
+		while (more && !waits && count < FETCH_PARALLEL) {
+			struct source_item *item = source_next(source);
+			more = item != NULL;
+			if (item == NULL)
+				break;
+			queue[(first + count++) % FETCH_PARALLEL] = item;
+			if (item->needs_fetch)
+				fetch_start(run->fetch, &item->target);
+			waits = !item->needs_fetch;
+		}
+		if (count == 0)
+			break;
+		struct source_item *item = queue[first];
+		first = (first + 1) % FETCH_PARALLEL;
+		count--;
+		if (item->passes) {
+			run->broken_output = source_pass(item, &run->report) < 0;
+		} else {
+			if (item->needs_fetch) {
+				fetch_wait(run->fetch, &item->target);
+				source_item_fetched(item);
+			}
+			judge(run, item);
+		}
+		source_item_free(item);
+	}
+	for (; count > 0; count--, first = (first + 1) % FETCH_PARALLEL) {
+		fetch_abandon(run->fetch, &queue[first]->target);
+		source_item_free(queue[first]);
+	}
+	raise_code(run, source->broken_lines > 0 ? EXIT_FAILED : EXIT_GOOD);
+}
+
+/* --- Hops --- */
+
+static bool is_about_security(struct span name)
+{
+	for (size_t i = 0; i < rules_count; i++)
+		if (rules[i].header[0] != '\0' && span_eq_nocase(span_str(rules[i].header), name))
+			return true;
+	return false;
+}
+
+/* Where a second line came from shows in the order of the two. */
+static const char *doubling_hint(const struct hop_row *r, size_t hop)
+{
+	if (r->values[hop + 1].p == NULL)
+		return "set in two places of it: of Apache httpd, Header set beside Header always set";
+	if (span_starts(r->values[hop], r->values[hop + 1]))
+		return "its own stands behind: nginx add_header wants proxy_hide_header beside it, HAProxy "
+		       "set-header instead of "
+		       "add-header";
+	return "its own stands in front: Apache httpd Header always set wants Header unset beside it, Caddy "
+	       "header wants "
+	       "header_down in reverse_proxy";
+}
+
+static void report_change(struct audit *au, const struct hops *h, const struct hop_row *r, size_t hop)
+{
+	const char *name = arena_copy(&au->arena, r->name).p, *at = h->at[hop].name;
+	struct finding *f = NULL;
+
+	switch (r->change[hop]) {
+	case HOP_DOUBLED:
+		f = audit_report(au, "hop-doubled", name, r->values[hop], "%s sends it %zu times; %s", at,
+			r->lines[hop], doubling_hint(r, hop));
+		break;
+	case HOP_REMOVED:
+	case HOP_FEWER:
+		f = audit_report(au, "hop-dropped", name, r->values[hop + 1], "%s drops what %s sends", at,
+			h->at[hop + 1].name);
+		break;
+	case HOP_CHANGED:
+		f = audit_report(au, "hop-changed", name, r->values[hop], "%s replaces what %s sends", at,
+			h->at[hop + 1].name);
+		break;
+	case HOP_SAME:
+	case HOP_ADDED:
+	case HOP_RECASED: break;
+	}
+	if (f != NULL)
+		f->hop = at;
+}
+
+static void attribute(struct audit *au, const struct hops *h)
+{
+	for (size_t i = 0; i < au->count; i++)
+		au->findings[i].hop = hops_origin(h, au->findings[i].header);
+	for (size_t row = 0; row < h->row_count; row++)
+		for (size_t hop = 0; hop + 1 < h->count; hop++)
+			if (is_about_security(h->rows[row].name))
+				report_change(au, h, &h->rows[row], hop);
+}
+
+static void judge_hops(struct run *run, struct hops *h, const struct fetch_target *outer)
+{
+	struct report_target t = {.url = h->at[0].url, .hops = h, .took_ms = outer->took_ms};
+	struct audit au;
+
+	audit_run(&au, h->at[0].r, run->names, (int)run->conf->algorithm);
+	hops_compare(&au.arena, h);
+	attribute(&au, h);
+	t.audit = &au;
+	check_wishes(run, &au, &t);
+	print(run, &t);
+	raise_code(run, fails(run, &au) ? EXIT_FOUND : EXIT_GOOD);
+	audit_fini(&au);
+}
+
+static void run_hops(struct run *run)
+{
+	const struct opt_list *list = &run->conf->hops;
+	struct fetch_target targets[HOPS_MAX];
+	char *names[HOPS_MAX];
+	struct hops h = {.count = list->count};
+	bool failed = false;
+
+	for (size_t i = 0; i < list->count; i++) {
+		struct span url, name = span_cut(span_str(list->items[i]), '=', &url);
+		names[i] = mem_spandup(name);
+		fetch_target_init(&targets[i], url.p != NULL ? url.p : "");
+		fetch_start(run->fetch, &targets[i]);
+	}
+	for (size_t i = 0; i < list->count; i++) {
+		fetch_wait(run->fetch, &targets[i]);
+		h.at[i] = (struct hop){names[i], targets[i].url, &targets[i].steps[0]};
+		if (targets[i].failed) {
+			struct report_target t = {.url = targets[i].url, .took_ms = targets[i].took_ms};
+			report_error(run, &t, targets[i].err.text);
+			failed = true;
+		}
+	}
+	if (!failed)
+		judge_hops(run, &h, &targets[0]);
+	for (size_t i = 0; i < list->count; i++) {
+		fetch_target_fini(&targets[i]);
+		free(names[i]);
+	}
+}
+
+/* --- Setting up --- */
+
+static int open_policy(struct run *run, struct err *err)
+{
+	const struct conf *c = run->conf;
+	const char *profile = c->profile;
+
+	if (profile == NULL && c->policy == NULL && c->suggest != NULL)
+		profile = "baseline";
+	if (c->policy != NULL)
+		run->policy = policy_read(c->policy, err);
+	else if (profile != NULL && strcmp(profile, POLICY_OBSERVATORY) != 0)
+		run->policy = headerpolicy_parse(policy_profile(profile), err);
+	else
+		return 0;
+	return run->policy != NULL ? 0 : -1;
+}
+
+static int open_all(struct run *run, struct err *err)
+{
+	const struct conf *c = run->conf;
+
+	if ((run->names = names_new(c->preload, err)) == NULL || open_policy(run, err) < 0)
+		return -1;
+	if (c->expect != NULL && (run->drift = drift_read(c->expect, err)) == NULL)
+		return -1;
+	run->fetch = fetch_new(&c->fetch, err);
+	return run->fetch != NULL ? 0 : -1;
+}
+
+static void close_all(struct run *run)
+{
+	fetch_free(run->fetch);
+	drift_free(run->drift);
+	headerpolicy_free(run->policy);
+	names_free(run->names);
+}
+
+int run(const struct conf *c, char **urls, size_t count)
+{
+	struct run run = {.conf = c};
+	struct source source;
+	struct err err;
+
+	if (open_all(&run, &err) < 0) {
+		close_all(&run);
+		return out_die("hdrcheck", &err, EXIT_FAILED);
+	}
+	report_begin(&run.report, stdout, c->format);
+	run.report.colour = c->colour;
+	run.report.quiet = c->quiet;
+	if (c->hops.count > 0) {
+		run_hops(&run);
+	} else {
+		source_init(&source, c, urls, count);
+		run_targets(&run, &source);
+		source_fini(&source);
+	}
+	if (!run.broken_output && report_end(&run.report) < 0)
+		run.broken_output = true;
+	close_all(&run);
+	return run.code;
+}

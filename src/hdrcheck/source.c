@@ -1,0 +1,205 @@
+/* Reading of targets. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/fsx.h"
+#include "common/base/mem.h"
+#include "common/base/out.h"
+#include "hdrcheck/source.h"
+
+#define CAPTURE_MAX ((size_t)16 << 20) /* bytes of a capture of curl */
+
+void source_init(struct source *s, const struct conf *c, char **urls, size_t count)
+{
+	*s = (struct source){.conf = c, .urls = urls, .count = count};
+}
+
+void source_fini(struct source *s)
+{
+	free(s->line);
+}
+
+static struct source_item *item_new(const char *url)
+{
+	struct source_item *item = mem_alloc(sizeof(*item));
+
+	fetch_target_init(&item->target, url);
+	item->url = item->target.url;
+	return item;
+}
+
+void source_item_free(struct source_item *item)
+{
+	response_fini(&item->own);
+	fetch_target_fini(&item->target);
+	json_decref(item->record);
+	free(item);
+}
+
+void source_item_fetched(struct source_item *item)
+{
+	if (item->target.failed)
+		item->error = item->target.err;
+	else
+		item->response = &item->target.steps[item->target.count - 1];
+}
+
+int source_pass(struct source_item *item, struct report *out)
+{
+	return out->format == REPORT_JSON ? out_line(out->to, json_incref(item->record)) : 0;
+}
+
+/* --- Captures --- */
+
+static struct source_item *from_curl(const struct conf *c, const char *url)
+{
+	struct source_item *item = item_new(url);
+	struct arena *a = &item->target.arena;
+	struct buf text = {.max = CAPTURE_MAX};
+
+	if (fsx_read(c->from_curl, &text, &item->error) == 0 &&
+		response_from_curl(
+			a, span_str(item->url), arena_copy(a, buf_span(&text)), &item->own, &item->error) < 0)
+		err_wrap(&item->error, "%s", c->from_curl);
+	buf_free(&text);
+	item->response = &item->own;
+	return item;
+}
+
+/* --- Records --- */
+
+static bool is_our_schema(const json_t *schema)
+{
+	const char *text = json_string_value(schema);
+
+	return text != NULL && strcmp(text, OUT_SCHEMA) == 0;
+}
+
+static void read_response(struct source_item *item, const json_t *in)
+{
+	const char *url = json_string_value(json_object_get(in, "request_url"));
+
+	if (item->url[0] == '\0' && url != NULL)
+		item->url = arena_copy(&item->target.arena, span_str(url)).p;
+	if (response_from_json(&item->target.arena, in, &item->own, &item->error) == 0)
+		item->response = &item->own;
+}
+
+/* An object without a schema is taken for a response. */
+static struct source_item *from_record(json_t *record)
+{
+	const json_t *schema = json_object_get(record, "schema"),
+		     *response = json_object_get(record, "response");
+	const char *url = json_string_value(json_object_get(json_object_get(record, "target"), "url"));
+	struct source_item *item = item_new(url != NULL ? url : "");
+
+	if (schema == NULL) {
+		read_response(item, record);
+		json_decref(record);
+		return item;
+	}
+	item->record = record;
+	if (!is_our_schema(schema))
+		err_set(&item->error, "the record's schema is not %s", OUT_SCHEMA);
+	else if (response != NULL)
+		read_response(item, response);
+	else if (url != NULL && (strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0))
+		item->needs_fetch = true;
+	else
+		item->passes = true;
+	return item;
+}
+
+static struct source_item *broken_line(struct source *s, const char *why)
+{
+	struct source_item *item = item_new("");
+
+	item->url = arena_printf(&item->target.arena, "standard input, line %zu", s->lines);
+	err_set(&item->error, "not a record: %s", why);
+	s->broken_lines++;
+	return item;
+}
+
+static struct source_item *next_line(struct source *s)
+{
+	json_error_t why;
+	ssize_t len;
+
+	do {
+		len = getline(&s->line, &s->cap, stdin);
+		s->lines++;
+	} while (len > 0 && s->line[strspn(s->line, " \t\r\n")] == '\0' && len == (ssize_t)strlen(s->line));
+	if (len <= 0)
+		return NULL;
+	if ((size_t)len > RESPONSE_LINE_MAX)
+		return broken_line(s, "longer than is allowed");
+	json_t *record = json_loadb(s->line, (size_t)len, JSON_ALLOW_NUL, &why);
+	if (json_is_object(record))
+		return from_record(record);
+	bool parsed = record != NULL;
+	json_decref(record);
+	return broken_line(s, parsed ? "no object" : why.text);
+}
+
+/* --- The command line --- */
+
+/* URL with another path. */
+static const char *with_path(struct arena *a, const char *url, const char *path)
+{
+	struct url u;
+	struct err err;
+
+	if (url_parse(span_str(url), &u, &err) < 0)
+		return url;
+	size_t head = (size_t)(u.authority.p + u.authority.len - url);
+	return arena_printf(a, "%.*s%s%s", (int)head, url, path[0] == '/' ? "" : "/", path);
+}
+
+static struct span split_path(const struct conf *c, size_t index)
+{
+	for (size_t i = 0; i < c->paths.count; i++) {
+		struct span rest = span_str(c->paths.items[i]), item;
+		while (span_next_item(&rest, &item))
+			if (index-- == 0)
+				return item;
+	}
+	return (struct span){0};
+}
+
+static struct source_item *from_argument(struct source *s)
+{
+	const char *url = s->urls[s->next];
+	struct arena a = {0};
+
+	if (s->conf->paths.count == 0) {
+		s->next++;
+		struct source_item *item = item_new(url);
+		item->needs_fetch = true;
+		return item;
+	}
+	struct span path = split_path(s->conf, s->next_path++);
+	struct source_item *item = item_new(with_path(&a, url, arena_copy(&a, path).p));
+	item->needs_fetch = true;
+	if (split_path(s->conf, s->next_path).p == NULL) {
+		s->next++;
+		s->next_path = 0;
+	}
+	arena_free(&a);
+	return item;
+}
+
+struct source_item *source_next(struct source *s)
+{
+	while (s->next < s->count) {
+		if (s->conf->from_curl != NULL)
+			return from_curl(s->conf, s->urls[s->next++]);
+		if (strcmp(s->urls[s->next], "-") != 0)
+			return from_argument(s);
+		struct source_item *item = next_line(s);
+		if (item != NULL)
+			return item;
+		s->next++;
+	}
+	return NULL;
+}
