@@ -34,6 +34,8 @@ static const struct opt edge_options[] = {
 		OPT_TEXT(struct edge_flags, edge.metrics), NULL},
 	{0, "access-log", "FILE", "JSON lines, one a request; - for stdout",
 		OPT_TEXT(struct edge_flags, edge.access_log), NULL},
+	{0, "headers", "FILE", "what responses get and lose on their way out (header-policy(5))",
+		OPT_TEXT(struct edge_flags, edge.headers), NULL},
 	{0, "grace-period", "DURATION", "how long draining may take (default 30s)",
 		OPT_TIME(struct edge_flags, edge.grace_ns, 0, GRACE_MAX), NULL},
 	{0, "location", "NAME", "place code of request ids and registrations (default LOC)",

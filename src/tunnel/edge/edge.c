@@ -221,6 +221,8 @@ static int edge_open(struct edge *e, struct err *err)
 	if (conf->metrics != NULL &&
 		(e->admin = admin_new(e->worker, conf->metrics, edge_on_admin, e, err)) == NULL)
 		return err_wrap(err, "--metrics");
+	if (conf->headers != NULL && (e->posture = posture_open(e->worker, conf->headers, err)) == NULL)
+		return err_wrap(err, "--headers");
 	if (conf->access_log != NULL && (e->access_log = accesslog_open(conf->access_log, err)) == NULL)
 		return -1;
 	return 0;
@@ -313,6 +315,7 @@ void edge_free(struct edge *e)
 		listener_free(list_entry(n, struct listener, node));
 	admin_free(e->admin);
 	accesslog_close(e->access_log);
+	posture_free(e->posture);
 	tls_context_free(e->public_tls);
 	tls_context_free(e->tunnel_tls);
 	registry_free(e->registry);

@@ -7,6 +7,7 @@
 #include "common/proto/http1.h"
 #include "tunnel/edge/accesslog.h"
 #include "tunnel/edge/devca.h"
+#include "tunnel/edge/posture.h"
 #include "tunnel/edge/registry.h"
 #include "tunnel/edge/store.h"
 #include "tunnel/ops/admin.h"
@@ -21,6 +22,7 @@ struct edge_conf {
 	struct opt_list credentials; /* paths */
 	struct opt_list routes;      /* HOST=TUNNEL */
 	const char *metrics, *access_log, *location;
+	const char *headers; /* a header policy; NULL: none */
 	int64_t grace_ns;
 	/* Of a quick tunnel, in memory in place of files: one tunnel named "quick", and a tunnel certificate. NULL for
 	 * none. */
@@ -45,6 +47,7 @@ struct edge {
 	struct store *store;
 	struct registry *registry;
 	struct accesslog *access_log; /* NULL when there is none */
+	struct posture *posture;      /* likewise */
 	struct tls_context *public_tls, *tunnel_tls;
 	struct edge_metrics metrics;
 	const char *location; /* place code of cf-ray and locationName */

@@ -43,6 +43,7 @@ struct forward {
 	char key[25];   /* of a WebSocket upgrade, else empty */
 	struct buf log; /* first part of the access log's line */
 	char *host;     /* for pages */
+	char *path;     /* for the header policy, without query; NULL when there is none */
 };
 
 /* --- Ending --- */
@@ -86,6 +87,7 @@ void forward_free(struct forward *f)
 	forward_head_free(&f->kept);
 	buf_free(&f->log);
 	free(f->host);
+	free(f->path);
 	free(f);
 }
 
@@ -96,19 +98,31 @@ static void forward_abort(struct forward *f)
 	f->events->abort(f->arg);
 }
 
+/* --- The header policy --- */
+
+static void forward_apply_policy(struct forward *f, int status)
+{
+	struct edge *e = f->edge;
+
+	posture_apply(e->posture, span_str(f->host), span_str(f->path), status, &e->fields);
+}
+
 /* --- Our own answers --- */
 
 static void forward_send_page(void *arg)
 {
 	struct forward *f = arg;
 	struct buf html = {0};
-	struct field field[] = {{SPAN("content-type"), SPAN("text/html; charset=utf-8")},
-		{SPAN("cache-control"), SPAN("no-store")}, {SPAN("cf-ray"), span_str(f->ray)}};
-	struct fields fields = {.at = field, .count = 3, .cap = 3};
+	struct fields *fields = &f->edge->fields;
 
+	header_clear(fields);
+	header_add(fields, SPAN("content-type"), SPAN("text/html; charset=utf-8"));
+	header_add(fields, SPAN("cache-control"), SPAN("no-store"));
+	header_add(fields, SPAN("cf-ray"), span_str(f->ray));
+	forward_apply_policy(f, page_status(f->page));
 	page_render(f->page, span_str(f->host), span_str(f->ray), &html);
 	struct forward_response r = {.status = page_status(f->page),
-		.fields = &fields,
+		.fields = fields,
 		.no_body = f->is_head,
 		.length_known = true,
 		.length = buf_len(&html)};
@@ -176,6 +190,7 @@ static void forward_answer(struct forward *f, struct forward_response *r, bool e
 	}
 	forward_head_clean_response(&e->fields);
 	header_add(&e->fields, SPAN("cf-ray"), span_str(f->ray));
+	forward_apply_policy(f, r->status);
 	r->no_body = f->is_head || r->status == 204 || r->status == 304;
 	if (end && !r->no_body && !r->length_known)
 		r->length_known = true; /* of 0 */
@@ -324,6 +339,8 @@ static void forward_route(struct forward *f, const struct forward_request *r)
 		return;
 	}
 	f->host = mem_strdup(host);
+	if (e->posture != NULL)
+		f->path = mem_spandup(span_of(r->path.p, span_find(r->path, '?')));
 	f->tunnel = registry_find(e->registry, span_str(host));
 	if (e->draining) {
 		forward_page(f, PAGE_DRAINING);
