@@ -12,6 +12,7 @@ bats_require_minimum_version 1.5.0
 top=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
 peers=$top/tests/peers
 tunnel=${OUTBORE_BIN:-$top/bin}/tunnel
+hdrcheck=${OUTBORE_BIN:-$top/bin}/hdrcheck
 CONNECTOR=${CONNECTOR:-ours}
 wait_s=${OUTBORE_WAIT:-30} # for anything that has to come: only a failing test waits so long
 tunnel_id=11111111-2222-3333-4444-555555555555

@@ -132,7 +132,9 @@ static bool is_allowlist(const struct sfield *v)
 /* What was probably meant, from what stands at the error. */
 static const char *permissions_hint(struct span value, struct span rest)
 {
-	if (span_find(value, ';') < value.len || (rest.len > 0 && rest.p[0] == ' '))
+	bool after_space = rest.p > value.p && rest.p[-1] == ' ' && span_find(value, ',') >= (size_t)(rest.p - value.p);
+
+	if (span_find(value, ';') < value.len || after_space)
 		return "it looks like Feature-Policy: write geolocation=(), with \"=\" and commas";
 	if (rest.len > 0 && rest.p[0] == '\'')
 		return "no single quotes: origins stand in double ones, self in none";

@@ -1,0 +1,303 @@
+# hdrcheck: what a user sees.
+
+load lib
+
+setup() {
+  cd "$BATS_TEST_TMPDIR"
+}
+
+teardown() {
+  stop_all
+}
+
+# start_app: tests/peers/headers.py; its URL is in app.
+start_app() {
+  start app "$peers/headers.py"
+  wait_for app.out '^ready '
+  app=http://127.0.0.1:$(awk '{print $2}' "$(file_of app.out)")
+}
+
+# record URL STATUS [[NAME,VALUE]...]: a bare response.
+record() {
+  local url=$1 status=$2
+  shift 2
+  jq -nc --arg url "$url" --argjson status "$status" '{request_url: $url, status: $status,
+    headers: [$ARGS.positional[] | split(": ") | [.[0], (.[1:] | join(": "))]]}' --args "$@"
+}
+
+good=('Content-Type: text/html' 'Strict-Transport-Security: max-age=63072000; includeSubDomains'
+  "Content-Security-Policy: default-src 'none'; script-src 'self'; connect-src 'self' wss:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; report-uri /r"
+  'X-Frame-Options: DENY' 'X-Content-Type-Options: nosniff' 'Referrer-Policy: no-referrer')
+
+# ids OF WHAT: ids of the findings in the records of output.
+ids() {
+  jq -r '.findings[].id' <<<"$output" | sort | tr '\n' ' '
+}
+
+@test "the corpus: both algorithms give the Observatory's grades" {
+  local algorithm key
+  for algorithm in 4 6; do
+    run -1 --separate-stderr bash -c \
+      '"$0" --json --algorithm "$1" --preload "$2/preload.json" - <"$2/cases.jsonl" >out' "$hdrcheck" "$algorithm" \
+      "$top/tests/corpus/headers"
+    key=observatory
+    [ "$algorithm" = 4 ] || key=observatory_next
+    jq -r ".$key | [.grade, .score] | @tsv" "$top/tests/corpus/headers/cases.jsonl" >want
+    jq -r '.headers.observatory | [.grade, .score] | @tsv' out >got
+    [ "$(wc -l <got)" = 1737 ]
+    cmp want got
+  done
+}
+
+@test "a page without fault: exit status 0" {
+  run -0 "$hdrcheck" --json - < <(record https://good.example/ 200 "${good[@]}")
+  [ "$(jq -r '.status, .kind, .schema, .headers.observatory.grade' <<<"$output" | xargs)" = 'ok headers outbore/1 A+' ]
+}
+
+@test "findings say what browsers do, by header and column" {
+  run -1 "$hdrcheck" --json - < <(record https://bad.example/ 200 'Content-Type: text/html' 'X-Frame-Options: DENY' \
+    'X-Frame-Options: SAMEORIGIN' 'Strict-Transport-Security: max-age=1 x' "Permissions-Policy: geolocation 'none'" \
+    'Set-Cookie: __Host-sid=topsecret; Path=/; Domain=bad.example' 'Server: nginx/1.22.1' \
+    "Content-Security-Policy: script-src self 'unsafe-inline'; object-src https:")
+  local id
+  for id in xfo-conflict hsts-syntax permissions-syntax cookie-prefix cookie-insecure leak-version csp-keyword-quotes \
+    csp-script-unsafe-inline csp-object csp-base-uri xcto-missing; do
+    [[ " $(ids)" = *" $id "* ]] || fail_with "no $id in $(ids)"
+  done
+  [ "$(jq -r '.findings[] | select(.id == "hsts-syntax").column' <<<"$output")" = 11 ]
+  [ "$(jq -r '.findings[] | select(.id == "permissions-syntax").column' <<<"$output")" = 13 ]
+  [[ $(jq -r '.findings[] | select(.id == "permissions-syntax").message' <<<"$output") = *'looks like Feature-Policy'* ]]
+  [[ $output != *topsecret* ]]
+}
+
+@test "a doubled X-Frame-Options works in browsers and fails at the Observatory: both are told" {
+  run -0 "$hdrcheck" --json - < <(record https://twice.example/ 200 "${good[@]}" 'X-Frame-Options: DENY')
+  [[ " $(ids)" = *' xfo-repeated '* ]]
+  [ "$(jq -r '.headers.observatory.tests["x-frame-options"].result' <<<"$output")" = x-frame-options-implemented-via-csp ]
+}
+
+@test "several policies: what one forbids is forbidden" {
+  run -0 "$hdrcheck" --json - < <(record https://two.example/ 200 "${good[@]}" \
+    "Content-Security-Policy: script-src * 'unsafe-inline'; report-uri /r; connect-src *")
+  [[ " $(ids)" != *' csp-script-'* ]] || fail_with "$(ids)"
+}
+
+# --- Records ---
+
+@test "records of other tools keep what they have, others pass, broken lines are told and the rest goes on" {
+  {
+    record https://one.example/ 200 "${good[@]}" | jq -c '{schema: "outbore/1", kind: "probe", tool: "wscat", extra: 1,
+      target: {url: "https://one.example/"}, status: "warn", ws: {a: 1},
+      findings: [{id: "x", tool: "wscat", severity: "warning"}], response: .}'
+    echo '{"schema":"outbore/1","kind":"config","tool":"ingress-lint","target":{"file":"a.yml"}}'
+    echo 'no json'
+    echo '[]'
+    echo '{"schema":"other/9","target":{"url":"https://x.example/"}}'
+    record https://two.example/ 200 "${good[@]}"
+  } >in
+  run -3 --separate-stderr "$hdrcheck" --json - <in
+  [ "$(jq -r .kind <<<"$output" | xargs)" = 'headers config error error error headers' ]
+  [ "$(jq -sc '.[0] | [.extra, .ws.a, .status, .findings[0].id, .tool]' <<<"$output")" = '[1,1,"warn","x","hdrcheck"]' ]
+  [ "$(sed -n 2p in)" = "$(sed -n 2p <<<"$output")" ]
+  [[ $stderr = *'standard input, line 3: not a record'* ]]
+}
+
+@test "judging its own output again changes nothing" {
+  record https://one.example/ 200 "${good[@]}" 'Set-Cookie: a=b' | "$hdrcheck" --json - | jq -c 'del(.took_ms)' >one
+  "$hdrcheck" --json - <one | jq -c 'del(.took_ms)' >two
+  [ -s one ]
+  diff <(jq -S . one) <(jq -S . two)
+}
+
+@test "captures of curl -i are judged" {
+  printf 'HTTP/1.1 301 Moved\r\nLocation: /\r\n\r\nHTTP/2 200 \r\ncontent-type: text/html\r\nserver: x/1\r\n\r\n<p>' >capture
+  run -1 "$hdrcheck" --json --from-curl capture https://curl.example/
+  [[ " $(ids)" = *' leak-version '* ]]
+  printf 'nonsense' >capture
+  run -3 "$hdrcheck" --from-curl capture https://curl.example/
+  [[ $output = *'capture: not a capture of curl -i'* ]]
+}
+
+# --- Fetching ---
+
+@test "redirects are followed, and each step is judged" {
+  start_app
+  run -1 "$hdrcheck" --json "$app/?status=302&header=Location:/b%3Fheader=Content-Type:text/html&header=X-Powered-By:PHP"
+  [ "$(jq -r .response.request_url <<<"$output")" = "$app/b?header=Content-Type:text/html" ]
+  [ "$(jq -r '.findings[] | select(.id == "leak-product").url' <<<"$output")" = \
+    "$app/?status=302&header=Location:/b%3Fheader=Content-Type:text/html&header=X-Powered-By:PHP" ]
+  [ "$(jq -r '.response.http_chain | length' <<<"$output")" = 2 ]
+}
+
+@test "what cannot be fetched is one error each, the rest goes on in order" {
+  start_app
+  run -3 --separate-stderr "$hdrcheck" --json --timeout 5s "$app/?status=302&header=Location:/loop%3Fstatus=302%26header=Location:/loop" \
+    http://127.0.0.1:1/ http://no-such-host.invalid/ ftp://x/ "$app/endless" "https://${app#http://}/" "$app/?header=X:1"
+  [ "$(jq -r .kind <<<"$output" | xargs)" = 'headers error error error headers error headers' ]
+  [[ $stderr = *'http://127.0.0.1:1/: connect: '*'no-such-host.invalid/: resolve: '* ]]
+}
+
+@test "a redirect loop ends" {
+  start_app
+  run -3 "$hdrcheck" --max-redirs 3 "$app/loop"
+  [[ $output = *'too many redirects'* ]]
+}
+
+@test "too many and too large headers are refused" {
+  start_app
+  local many
+  many=$(printf 'header=X-A:1&%.0s' $(seq 600))
+  run -3 "$hdrcheck" "$app/?$many"
+  [[ $output = *'more headers than are allowed'* ]]
+}
+
+@test "a thousand targets in one call" {
+  start_app
+  local urls
+  mapfile -t urls < <(for i in $(seq 1000); do echo "$app/$i?header=Content-Type:text/html"; done)
+  run -1 "$hdrcheck" --json "${urls[@]}"
+  diff <(printf '%s\n' "${urls[@]}") <(jq -r .target.url <<<"$output")
+}
+
+@test "a certificate that does not hold: refused, or reported with --insecure" {
+  start edge "$tunnel" edge --json --dev dev --listen 127.0.0.1:0 --tunnel-listen 127.0.0.1:0
+  wait_for edge.out '"event":"ready"'
+  local url
+  url=https://$(value '.listen[] | select(.role == "public-tls").address' edge)/
+  run -3 "$hdrcheck" "$url"
+  [[ $output = *': TLS: '* ]]
+  run -1 "$hdrcheck" --json --insecure "$url"
+  [[ " $(ids)" = *' certificate-invalid '* ]]
+  [ "$(jq -r .response.https <<<"$output")" = invalid ]
+}
+
+@test "paths of a site" {
+  start_app
+  run -1 "$hdrcheck" --json --paths '/a?status=404,b' "$app/x"
+  [ "$(jq -r '.target.url' <<<"$output" | xargs)" = "$app/a?status=404 $app/b" ]
+  [ "$(jq -r '.headers.observatory.error // "none"' <<<"$output" | xargs)" = 'status-not-scanned none' ]
+}
+
+# --- Hops, policies, drift ---
+
+@test "hops: who added, changed, dropped and doubled" {
+  start_app
+  local html='header=Content-Type:text/html'
+  run -1 "$hdrcheck" --json \
+    --hop "edge=$app/?$html&header=X-Frame-Options:DENY&header=X-Frame-Options:SAMEORIGIN&header=Referrer-Policy:origin" \
+    --hop "app=$app/?$html&header=X-Frame-Options:SAMEORIGIN&header=Referrer-Policy:no-referrer&header=X-Content-Type-Options:nosniff"
+  [ "$(jq -r '.headers.hops[0].changes[] | .header + "=" + .change' <<<"$output" | sort | xargs)" = \
+    'Referrer-Policy=changed X-Content-Type-Options=removed X-Frame-Options=doubled' ]
+  [ "$(jq -r '.findings[] | select(.id == "xfo-conflict").where' <<<"$output")" = edge ]
+  [[ $(jq -r '.findings[] | select(.id == "hop-doubled").message' <<<"$output") = *'in front: Apache httpd'* ]]
+}
+
+@test "a policy: met, missing, different, weaker, forbidden" {
+  cat >policy.yaml <<'YAML'
+rules:
+  - types: text/html
+    set: {X-Frame-Options: DENY}
+    set-if-absent: {Referrer-Policy: no-referrer}
+    strengthen: {Strict-Transport-Security: max-age=31536000}
+    remove: Server
+YAML
+  run -0 "$hdrcheck" --json --policy policy.yaml - < <(record https://a.example/ 200 "${good[@]}")
+  [ "$(jq -c .headers.policy <<<"$output")" = '{"name":"policy.yaml","met":true}' ]
+  run -1 "$hdrcheck" --json --policy policy.yaml - < <(record https://a.example/ 200 'Content-Type: text/html' \
+    'X-Frame-Options: SAMEORIGIN' 'Strict-Transport-Security: max-age=5' 'Server: x')
+  [ "$(jq -r '.findings[] | select(.id | startswith("policy-")) | .id + "=" + .header' <<<"$output" | sort | xargs)" = \
+    'policy-different=X-Frame-Options policy-forbidden=Server policy-missing=Referrer-Policy policy-weaker=Strict-Transport-Security' ]
+  run -0 "$hdrcheck" --policy policy.yaml - < <(record https://a.example/x.css 200 'Content-Type: text/css')
+  echo 'rules: [{sett: {}}]' >policy.yaml
+  run -3 "$hdrcheck" --policy policy.yaml https://a.example/
+  [[ $output = *'policy.yaml: line 1: no key of a rule: "sett"'* ]]
+}
+
+@test "the profiles are the files of share/policies, and each meets itself" {
+  local profile lines
+  for profile in worker baseline grafana api owasp strict; do
+    run -1 "$hdrcheck" --profile "$profile" --suggest edge - < <(record https://a.example/ 200 'Content-Type: text/html')
+    mapfile -t lines < <(sed -n "s/^  - set: {\([^:]*\): '\(.*\)'}$/\1: \2/p" <<<"$output" | sed "s/''/'/g")
+    ((${#lines[@]} > 3))
+    run -1 "$hdrcheck" --profile "$profile" - < <(record https://a.example/ 200 'Content-Type: text/html' "${lines[@]:1}")
+    run -0 "$hdrcheck" --profile "$profile" - < <(record https://a.example/ 200 'Content-Type: text/html' "${lines[@]}")
+    [ "$profile" = observatory ] || cmp <("$hdrcheck" --policy "$top/share/policies/$profile.yaml" --json - < <(record \
+      https://a.example/ 200 'Content-Type: text/html') | jq -c .findings) <("$hdrcheck" --profile "$profile" --json - \
+      < <(record https://a.example/ 200 'Content-Type: text/html') | jq -c .findings)
+  done
+  run -1 "$hdrcheck" --json --profile observatory - < <(record https://a.example/ 200 'Content-Type: text/html')
+  run -0 "$hdrcheck" --json --profile observatory - < <(record https://a.example/ 200 "${good[@]}")
+}
+
+@test "drift from a saved run" {
+  record https://a.example/ 200 "${good[@]}" "Content-Security-Policy-Report-Only: script-src 'nonce-AAAAAAAAAAAAAAAAAAAAAAAA'; report-uri /r" 'Date: x' |
+    "$hdrcheck" --json - >saved || true
+  run -0 "$hdrcheck" --json --expect saved - < <(record https://a.example/ 200 "${good[@]}" \
+    "Content-Security-Policy-Report-Only: script-src 'nonce-BBBBBBBBBBBBBBBBBBBBBBBB'; report-uri /r" 'Date: y')
+  run -1 "$hdrcheck" --json --expect saved - < <(record https://a.example/ 200 "${good[@]:0:5}" 'X-New: 1')
+  [ "$(jq -r '.findings[] | select(.id == "drift").header' <<<"$output" | sort | xargs)" = \
+    'Content-Security-Policy-Report-Only Referrer-Policy X-New' ]
+}
+
+@test "grades and severities decide the exit status" {
+  local hsts=('Content-Type: text/html' 'Strict-Transport-Security: max-age=63072000')
+  run -1 "$hdrcheck" - < <(record https://a.example/ 200 "${hsts[@]}")
+  run -1 "$hdrcheck" --grade-at-least A+ --profile worker - < <(record https://a.example/ 200 "${hsts[@]}")
+  run -0 "$hdrcheck" --grade-at-least A - < <(record https://a.example/ 200 "${good[@]}")
+  run -0 "$hdrcheck" --fail-on error - < <(record https://a.example/ 200 "${good[@]}" 'Server: x/1')
+  run -1 "$hdrcheck" --fail-on warning - < <(record https://a.example/ 200 "${good[@]}" 'Server: x/1')
+}
+
+# --- Formats ---
+
+@test "SARIF, JUnit and workflow commands" {
+  record https://a.example/ 200 'Content-Type: text/html' 'Set-Cookie: a"<&=1' >in
+  run -1 "$hdrcheck" --format sarif - <in
+  [ "$(jq -r '.version, (.runs[0].results | map(.ruleId) | index("hsts-missing") != null),
+    .runs[0].results[0].locations[0].physicalLocation.artifactLocation.uri' <<<"$output" | xargs)" = '2.1.0 true https://a.example/' ]
+  run -1 "$hdrcheck" --format junit - <in
+  python3 -c 'import sys, xml.dom.minidom as m
+d = m.parseString(sys.stdin.read()); assert d.getElementsByTagName("failure")' <<<"$output"
+  run -1 "$hdrcheck" --format github - <in
+  [[ $output = *'::error title=hsts-missing::https://a.example/: '* ]]
+}
+
+@test "bytes of a response do not drive the terminal" {
+  printf '{"request_url":"https://a.example/","status":200,"headers":[["Server","\\u001b[31m1\\u0007"]]}\n' >in
+  run -1 "$hdrcheck" --color never - <in
+  [[ $output != *$'\e'* && $output = *'\x1b[31m1\x07'* ]]
+}
+
+# --- Usage ---
+
+@test "usage errors are told and end with 2" {
+  local args
+  while read -r args; do
+    # shellcheck disable=SC2086 # a list of options
+    run -2 "$hdrcheck" $args
+    [[ $output = 'hdrcheck: '* ]] || fail_with "$args: $output"
+  done <<'ARGS'
+--frobnicate https://a.example/
+--format xml https://a.example/
+--fail-on never https://a.example/
+--grade-at-least Z https://a.example/
+--profile none https://a.example/
+--suggest iis https://a.example/
+--policy a --profile worker https://a.example/
+--hop a=http://127.0.0.1/
+--algorithm 5 https://a.example/
+explain nonsense
+ARGS
+  run -2 "$hdrcheck"
+}
+
+@test "every finding can be explained" {
+  run -0 "$hdrcheck" explain xfo-conflict
+  [[ $output = *'block all framing'* ]]
+  run -0 "$hdrcheck" explain x-frame-options
+  [ "$(grep -c '^xfo-' <<<"$output")" = 6 ]
+  local id
+  for id in $("$hdrcheck" --format sarif - <<<'' | jq -r '.runs[0].tool.driver.rules[].id' | grep -v not-judged); do
+    "$hdrcheck" explain "$id" >/dev/null
+  done
+}

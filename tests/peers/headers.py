@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""An application whose answers are what the request asks for.
+
+    GET /anything?status=404&header=Content-Type:text/html&header=X-Frame-Options:DENY&body=text
+
+Without a Content-Type among the headers there is none. An Upgrade to WebSocket is accepted with the same headers.
+Prints "ready PORT".
+"""
+import base64
+import hashlib
+import http.server
+from urllib.parse import parse_qsl, urlsplit
+
+GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def send(self, status, headers, body):
+        self.send_response_only(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        if body is not None:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if body is not None and self.command != "HEAD":
+            self.wfile.write(body)
+
+    def upgrade(self, headers):
+        key = self.headers.get("Sec-WebSocket-Key", "")
+        accept = base64.b64encode(hashlib.sha1((key + GUID).encode()).digest()).decode()
+        self.send(101, [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept)] + headers, None)
+        self.close_connection = True
+
+    def endless(self):
+        self.send(200, [("Content-Type", "text/html"), ("Connection", "close")], None)
+        try:
+            while True:
+                self.wfile.write(b"<p>more" * 1000)
+        except OSError:
+            self.close_connection = True
+
+    def do_GET(self):
+        url = urlsplit(self.path)
+        query = parse_qsl(url.query, keep_blank_values=True)
+        headers = [tuple(v.split(":", 1)) for k, v in query if k == "header"]
+        options = dict(query)
+        if url.path == "/loop":
+            self.send(302, [("Location", "/loop")], b"")
+        elif url.path == "/endless":
+            self.endless()
+        elif self.headers.get("Upgrade", "").lower() == "websocket":
+            self.upgrade(headers)
+        else:
+            status = int(options.get("status", "200"))
+            body = None if status in (204, 304) else options.get("body", "body").encode()
+            self.send(status, headers, body)
+
+    do_HEAD = do_OPTIONS = do_GET
+
+    def log_message(self, *args):
+        pass
+
+
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 512
+    daemon_threads = True
+
+
+server = Server(("127.0.0.1", 0), Handler)
+print("ready", server.server_port, flush=True)
+server.serve_forever()
