@@ -162,10 +162,10 @@ static int apply(const struct op *op, struct fields *headers, struct headerpolic
 	case OP_SET_IF_ABSENT:
 		return header_find(headers, op->name) != NULL ? 0 : header_add(headers, op->name, op->value);
 	case OP_STRENGTHEN:
-		if (span_eq_nocase(op->name, SPAN("content-security-policy")))
-			return append(
-				headers, op); /* policies intersect: one more only tightens (CSP3, 8.1) */
-		return strengthen_hsts(headers, op, scratch);
+		if (!span_eq_nocase(op->name, SPAN("content-security-policy")))
+			return strengthen_hsts(headers, op, scratch);
+		/* Policies intersect: one more only tightens (CSP3, 8.1). */
+		return headerpolicy_csp_covered(headers, op->name, op->value) ? 0 : append(headers, op);
 	case OP_APPEND: return append(headers, op);
 	}
 	return 0;

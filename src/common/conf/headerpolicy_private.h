@@ -42,4 +42,7 @@ struct headerpolicy {
 	size_t count;
 };
 
+/* Do the lines of that header, which is a Content-Security-Policy, ask for all that `wanted` asks for? */
+bool headerpolicy_csp_covered(const struct fields *headers, struct span header, struct span wanted);
+
 #endif
