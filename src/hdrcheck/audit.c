@@ -96,6 +96,9 @@ void audit_run(struct audit *au, const struct response *r, const struct names *n
 	evaluator_judge(&au->arena, &au->csp, &au->evaluator);
 	check_hsts(au, r, false);
 	check_redirection(au);
+	if (r->foreign_origin && r->status == 101)
+		audit_report(au, "ws-any-origin", NULL, (struct span){0},
+			"a handshake with Origin: %s is accepted", RESPONSE_PROBE_ORIGIN);
 	if (document) {
 		check_csp(au);
 		check_document(au);

@@ -132,7 +132,8 @@ static bool is_allowlist(const struct sfield *v)
 /* What was probably meant, from what stands at the error. */
 static const char *permissions_hint(struct span value, struct span rest)
 {
-	bool after_space = rest.p > value.p && rest.p[-1] == ' ' && span_find(value, ',') >= (size_t)(rest.p - value.p);
+	bool after_space =
+		rest.p > value.p && rest.p[-1] == ' ' && span_find(value, ',') >= (size_t)(rest.p - value.p);
 
 	if (span_find(value, ';') < value.len || after_space)
 		return "it looks like Feature-Policy: write geolocation=(), with \"=\" and commas";

@@ -129,6 +129,7 @@ static int check(struct conf *c, int argc, struct err *err)
 						      : "which URL? see hdrcheck --help");
 	if (c->from_curl != NULL && argc != 1)
 		return err_set(err, "--from-curl takes one URL: the one that was asked for");
+	c->fetch.once = c->hops.count > 0;
 	if (check_severity(c, err) < 0 || check_output(c, err) < 0)
 		return -1;
 	return check_policy(c, err);

@@ -20,7 +20,7 @@ enum phase {
 struct fetch {
 	const struct fetch_options *options;
 	CURLM *multi;
-	struct curl_slist *headers, *preflight_headers, *connect_to, *resolve;
+	struct curl_slist *headers, *preflight_headers, *upgrade_headers, *connect_to, *resolve;
 };
 
 /* One request in flight. */
@@ -30,7 +30,7 @@ struct fetch_transfer {
 	struct response *r; /* being filled */
 	size_t head_bytes;
 	bool head_done;
-	bool stopped; /* by us: enough of the body is there */
+	bool stopped; /* by us: enough is there */
 	const char *fault;
 	struct buf body;
 	char error[CURL_ERROR_SIZE];
@@ -92,7 +92,8 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
 		x->fault = "the head of the response is larger than is allowed";
 	else
 		x->fault = take_head_line(x, line);
-	return x->fault == NULL ? len : 0;
+	x->stopped = x->head_done && x->r->status == 101; /* what follows is not HTTP */
+	return x->fault == NULL && !x->stopped ? len : 0;
 }
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
@@ -161,7 +162,13 @@ static void request(struct fetch *f, struct fetch_target *t, struct response *r,
 	t->transfer = x;
 	set_options(f, x, verify);
 	curl_easy_setopt(x->easy, CURLOPT_URL, r->request_url.p);
-	curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, preflight ? f->preflight_headers : f->headers);
+	curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER,
+		preflight      ? f->preflight_headers
+		: t->websocket ? f->upgrade_headers
+			       : f->headers);
+	r->foreign_origin = t->websocket;
+	if (t->websocket)
+		curl_easy_setopt(x->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	if (preflight)
 		curl_easy_setopt(x->easy, CURLOPT_CUSTOMREQUEST, "OPTIONS");
 	url_parse(r->request_url, &r->url, &err); /* whoever asks has tried it */
@@ -227,7 +234,7 @@ static void finish(struct fetch_target *t)
 		last->has_cors = true;
 		last->cors = t->preflight.headers;
 		last->cors_status = t->preflight.status;
-		last->cors_origin = SPAN(FETCH_PROBE_ORIGIN);
+		last->cors_origin = SPAN(RESPONSE_PROBE_ORIGIN);
 		t->preflight.headers = (struct fields){0};
 	}
 }
@@ -263,7 +270,7 @@ static void page_arrived(struct fetch *f, struct fetch_target *t)
 	struct response *r = &t->steps[t->count - 1];
 	struct span next = location_of(t, r);
 
-	if (f->options->once) {
+	if (f->options->once || t->websocket) {
 		finish(t);
 	} else if (next.p == NULL) {
 		t->phase = PHASE_PREFLIGHT;
@@ -368,12 +375,17 @@ void fetch_start(struct fetch *f, struct fetch_target *t)
 	struct url url;
 
 	t->started_ms = now_ms();
-	if (url_parse(span_str(t->url), &url, &err) < 0)
+	if (url_parse(span_str(t->url), &url, &err) < 0) {
 		fail(t, err.text);
-	else if (url.scheme != URL_HTTP && url.scheme != URL_HTTPS)
-		fail(t, "only http:// and https:// can be fetched");
-	else
-		request(f, t, first, span_str(t->url), true);
+		return;
+	}
+	t->websocket = url.scheme == URL_WS || url.scheme == URL_WSS;
+	const char *rest = strchr(t->url, ':');
+	request(f, t, first,
+		t->websocket ? span_str(arena_printf(
+				       &t->arena, "%s%s", url_is_tls(url.scheme) ? "https" : "http", rest))
+			     : span_str(t->url),
+		true);
 }
 
 void fetch_abandon(struct fetch *f, struct fetch_target *t)
@@ -408,6 +420,11 @@ void fetch_wait(struct fetch *f, const struct fetch_target *t)
 	}
 }
 
+/* A handshake from another site's page (RFC 6455, 4.1). */
+static const char *const upgrade[] = {"Upgrade: websocket", "Connection: Upgrade",
+	"Sec-WebSocket-Version: 13",
+	"Sec-WebSocket-Key: aGRyY2hlY2sgaGFuZHNoYQ==", "Origin: " RESPONSE_PROBE_ORIGIN};
+
 struct fetch *fetch_new(const struct fetch_options *options, struct err *err)
 {
 	struct fetch *f = mem_alloc(sizeof(*f));
@@ -422,7 +439,10 @@ struct fetch *fetch_new(const struct fetch_options *options, struct err *err)
 		list_of(&options->headers), "Accept: text/html,application/xhtml+xml,*/*;q=0.8");
 	f->preflight_headers =
 		curl_slist_append(list_of(&options->headers), "Access-Control-Request-Method: GET");
-	f->preflight_headers = curl_slist_append(f->preflight_headers, "Origin: " FETCH_PROBE_ORIGIN);
+	f->preflight_headers = curl_slist_append(f->preflight_headers, "Origin: " RESPONSE_PROBE_ORIGIN);
+	f->upgrade_headers = list_of(&options->headers);
+	for (size_t i = 0; i < sizeof(upgrade) / sizeof(upgrade[0]); i++)
+		f->upgrade_headers = curl_slist_append(f->upgrade_headers, upgrade[i]);
 	f->connect_to = list_of(&options->connect_to);
 	f->resolve = list_of(&options->resolve);
 	return f;
@@ -434,6 +454,7 @@ void fetch_free(struct fetch *f)
 		return;
 	curl_slist_free_all(f->headers);
 	curl_slist_free_all(f->preflight_headers);
+	curl_slist_free_all(f->upgrade_headers);
 	curl_slist_free_all(f->connect_to);
 	curl_slist_free_all(f->resolve);
 	curl_multi_cleanup(f->multi);

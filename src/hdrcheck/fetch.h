@@ -9,7 +9,6 @@
 #define FETCH_HEAD_MAX ((size_t)256 << 10) /* bytes of a response's head */
 #define FETCH_LINE_MAX ((size_t)64 << 10)  /* of one line of it */
 #define FETCH_PARALLEL 32                  /* targets in flight */
-#define FETCH_PROBE_ORIGIN "https://outbore-probe.example"
 
 struct fetch_options {
 	int64_t timeout_ns; /* of one request */
@@ -37,6 +36,7 @@ struct fetch_target {
 	struct response_step *chain; /* of plain HTTP */
 	size_t chain_count;
 	bool tls_invalid;
+	bool websocket; /* the URL is ws:// or wss:// */
 	int64_t started_ms;
 };
 

@@ -88,12 +88,10 @@ static enum hop_change change_of(const struct fields *outer, const struct fields
 
 	if (now == 0 && before == 0)
 		return HOP_SAME;
-	if (before == 0)
-		return now > 1 ? HOP_DOUBLED : HOP_ADDED;
 	if (now == 0)
 		return HOP_REMOVED;
 	if (now > before)
-		return lines_within(inner, outer, name) ? HOP_DOUBLED : HOP_CHANGED;
+		return now > 1 ? HOP_DOUBLED : HOP_ADDED;
 	if (now < before)
 		return lines_within(outer, inner, name) ? HOP_FEWER : HOP_CHANGED;
 	if (!lines_within(outer, inner, name) || !lines_within(inner, outer, name))

@@ -11,7 +11,7 @@ enum hop_change {
 	HOP_ADDED,   /* the hop behind it has no such header */
 	HOP_REMOVED, /* the hop behind it has it */
 	HOP_CHANGED, /* as many lines, another value */
-	HOP_DOUBLED, /* the same lines and more of them */
+	HOP_DOUBLED, /* more lines than the hop behind it has, and more than one */
 	HOP_FEWER,   /* some of the lines are gone */
 	HOP_RECASED, /* the name is spelt differently */
 };

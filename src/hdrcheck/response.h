@@ -9,7 +9,8 @@
 #include "common/proto/header.h"
 #include "common/proto/url.h"
 
-#define RESPONSE_LINE_MAX ((size_t)4 << 20) /* bytes of one record */
+#define RESPONSE_PROBE_ORIGIN "https://outbore-probe.example" /* of requests that pose as another site's */
+#define RESPONSE_LINE_MAX ((size_t)4 << 20)                   /* bytes of one record */
 
 enum response_https {
 	HTTPS_VALID,
@@ -37,7 +38,8 @@ struct response {
 	struct fields cors;
 	int status;
 	struct fields headers;
-	struct span body; /* as far as it was read; a NULL pointer: none */
+	bool foreign_origin; /* the request was a WebSocket handshake from another site */
+	struct span body;    /* as far as it was read; a NULL pointer: none */
 };
 
 /* Read the object that holds the input fields of tests/corpus/headers. response_fini frees the lists of fields. */

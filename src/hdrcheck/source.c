@@ -86,6 +86,14 @@ static void read_response(struct source_item *item, const json_t *in)
 		item->response = &item->own;
 }
 
+static bool is_url(const char *text)
+{
+	struct url url;
+	struct err err;
+
+	return url_parse(span_str(text), &url, &err) == 0;
+}
+
 /* An object without a schema is taken for a response. */
 static struct source_item *from_record(json_t *record)
 {
@@ -104,7 +112,7 @@ static struct source_item *from_record(json_t *record)
 		err_set(&item->error, "the record's schema is not %s", OUT_SCHEMA);
 	else if (response != NULL)
 		read_response(item, response);
-	else if (url != NULL && (strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0))
+	else if (url != NULL && is_url(url))
 		item->needs_fetch = true;
 	else
 		item->passes = true;

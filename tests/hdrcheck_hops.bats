@@ -1,0 +1,209 @@
+# hdrcheck --hop against real proxies: who adds, doubles and drops X-Frame-Options (header-policy(5), "Where headers get
+# lost"). The hop wants DENY; the application sends nothing, or SAMEORIGIN.
+
+load lib
+
+setup_file() {
+  start app "$peers/headers.py"
+  wait_for app.out '^ready '
+  app=127.0.0.1:$(awk '{print $2}' "$(file_of app.out)")
+  export app
+}
+
+teardown_file() {
+  stop_all
+}
+
+setup() {
+  cd "$BATS_TEST_TMPDIR"
+}
+
+teardown() {
+  stop_all
+}
+
+free_port() {
+  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# serve NAME WRITE COMMAND...: WRITE prints the configuration for $port; a port that somebody took is tried again.
+serve() {
+  local name=$1 write=$2
+  shift 2
+  for _ in 1 2 3 4 5; do
+    port=$(free_port)
+    "$write" >"$name.conf"
+    start "$name" "$@"
+    within "$wait_s" answers_or_ended "$name"
+    is_running "$name" && return
+  done
+  fail_with "$name does not start:" "$(tail -n 20 "$name.err" "$name.out")"
+}
+
+answers_or_ended() {
+  ! is_running "$1" || curl -s -o /dev/null "http://127.0.0.1:$port/"
+}
+
+# change SCHEME PATH QUERY: what the proxy makes of X-Frame-Options, "-" when there is none on either side.
+change() {
+  "$hdrcheck" --json --timeout 10s --hop "proxy=$1://127.0.0.1:$port$2?$3" --hop "app=$1://$app/?$3" | jq -r '
+    (.headers.hops[0].changes[] | select(.header | ascii_downcase == "x-frame-options").change) //
+    (if .response.headers | any(.[0] | ascii_downcase == "x-frame-options") then "same" else "-" end)'
+}
+
+own='header=X-Frame-Options:SAMEORIGIN'
+
+# row PREFIX: the nine cells: 200 bare and own, 404 bare and own, 301 and 304 bare, the proxy's own 502 or 503 (against a 200 of
+# the application), 101 bare and own.
+row() {
+  change http "/$1/" ''
+  change http "/$1/" "$own"
+  change http "/$1/" status=404
+  change http "/$1/" "status=404&$own"
+  change http "/$1/" 'status=301&header=Location:/x'
+  change http "/$1/" status=304
+  change http "/$1/down/" ''
+  change ws "/$1/" ''
+  change ws "/$1/" "$own"
+}
+
+# table: rows "PREFIX CELLS" on stdin, "*" standing for a cell that is not looked at.
+table() {
+  local prefix want got cell i
+  while read -r prefix want; do
+    mapfile -t got < <(row "$prefix")
+    i=0
+    for cell in $want; do
+      [[ $cell = '*' || $cell = "${got[i]}" ]] || fail_with "$prefix, cell $((i + 1)): wanted $want, got ${got[*]}"
+      i=$((i + 1))
+    done
+    [ "$i" = 9 ]
+  done
+}
+
+nginx_conf() {
+  local name lines nginx_lines=(
+    "add_header X-Frame-Options DENY;"
+    "add_header X-Frame-Options DENY always;"
+    "proxy_hide_header X-Frame-Options; add_header X-Frame-Options DENY always;"
+  )
+  cat <<CONF
+daemon off; worker_processes 1; pid $PWD/nginx.pid;
+events {}
+http {
+  access_log off;
+  client_body_temp_path $PWD/b; proxy_temp_path $PWD/p; fastcgi_temp_path $PWD/f; uwsgi_temp_path $PWD/u; scgi_temp_path $PWD/s;
+  proxy_http_version 1.1; proxy_set_header Upgrade \$http_upgrade; proxy_set_header Connection \$http_connection;
+  server {
+    listen 127.0.0.1:$port;
+CONF
+  for name in a b c; do
+    lines=${nginx_lines[$(printf %d "'$name") - 97]}
+    echo "location /$name/ { proxy_pass http://$app/; $lines } location /$name/down/ { proxy_pass http://127.0.0.1:1/; $lines }"
+  done
+  echo "location /d/ { add_header X-Frame-Options DENY always; location /d/down/ { proxy_pass http://127.0.0.1:1/; add_header X-Other 1; }
+    location /d/ { proxy_pass http://$app/; add_header X-Other 1; } }"
+  echo '} }'
+}
+
+@test "nginx" {
+  serve nginx nginx_conf nginx -e stderr -p "$PWD" -c "$PWD/nginx.conf"
+  table <<'ROWS'
+a added doubled - same added added - - same
+b added doubled added doubled added added added added doubled
+c added changed added changed added added added added changed
+d - same - same - - - - same
+ROWS
+}
+
+apache_conf() {
+  local name i=0 line lines=(
+    'Header set X-Frame-Options DENY'
+    'Header always set X-Frame-Options DENY'
+    $'Header set X-Frame-Options DENY\nHeader always set X-Frame-Options DENY'
+    $'Header unset X-Frame-Options\nHeader always set X-Frame-Options DENY'
+    'Header always append X-Frame-Options DENY'
+    'Header setifempty X-Frame-Options DENY'
+  )
+  cat <<CONF
+ServerRoot $PWD
+ServerName localhost
+Listen 127.0.0.1:$port
+PidFile $PWD/httpd.pid
+DefaultRuntimeDir $PWD
+Mutex file:$PWD
+ErrorLog /dev/stderr
+LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+LoadModule headers_module /usr/lib/apache2/modules/mod_headers.so
+LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so
+LoadModule proxy_http_module /usr/lib/apache2/modules/mod_proxy_http.so
+CONF
+  for name in a b c d e f; do
+    line=${lines[i++]}
+    printf 'ProxyPass /%s/down/ http://127.0.0.1:1/\nProxyPass /%s/ http://%s/ upgrade=websocket\n<Location /%s/>\n%s\n</Location>\n' \
+      "$name" "$name" "$app" "$name" "$line"
+  done
+}
+
+@test "Apache httpd" {
+  serve httpd apache_conf apache2 -DFOREGROUND -f "$PWD/httpd.conf"
+  table <<'ROWS'
+a added changed added changed added added - - same
+b added doubled added doubled added added added - same
+c doubled doubled doubled doubled doubled doubled added - same
+d added changed added changed added added added - same
+e added doubled added doubled added added added - same
+f added same added same added added - - same
+ROWS
+}
+
+haproxy_conf() {
+  local name i=0 rule rules=(
+    'http-response set-header X-Frame-Options DENY'
+    'http-response add-header X-Frame-Options DENY'
+    'http-after-response set-header X-Frame-Options DENY'
+  )
+  printf '%s\n' global 'defaults' ' mode http' ' timeout client 20s' ' timeout server 20s' ' timeout connect 5s' ' retries 0' \
+    'frontend f' " bind 127.0.0.1:$port"
+  for name in a b c; do
+    printf ' use_backend %s-down if { path_beg /%s/down/ }\n use_backend %s if { path_beg /%s/ }\n' "$name" "$name" "$name" "$name"
+  done
+  for name in a b c; do
+    rule=${rules[i++]}
+    printf 'backend %s\n http-request replace-path /./(.*) /\\1\n %s\n server s %s\n' "$name" "$rule" "$app"
+    printf 'backend %s-down\n %s\n server s 127.0.0.1:1\n' "$name" "$rule"
+  done
+}
+
+@test "HAProxy" {
+  serve haproxy haproxy_conf haproxy -db -f "$PWD/haproxy.conf"
+  table <<'ROWS'
+a added changed added changed added added - added changed
+b added doubled added doubled added added - added doubled
+c added changed added changed added added added added changed
+ROWS
+}
+
+caddy_conf() {
+  local name i=0 line lines=(
+    $'header X-Frame-Options DENY\nreverse_proxy TO'
+    $'header {\nX-Frame-Options DENY\ndefer\n}\nreverse_proxy TO'
+    $'header X-Frame-Options DENY\nreverse_proxy TO {\nheader_down -X-Frame-Options\n}'
+  )
+  printf '{\nadmin off\nauto_https off\n}\nhttp://127.0.0.1:%s {\n' "$port"
+  for name in a b c; do
+    line=${lines[i++]}
+    printf 'handle_path /%s/down/* {\n%s\n}\nhandle_path /%s/* {\n%s\n}\n' "$name" "${line/TO/127.0.0.1:1}" "$name" "${line/TO/$app}"
+  done
+  echo '}'
+}
+
+@test "Caddy" {
+  serve caddy caddy_conf env XDG_DATA_HOME="$PWD" XDG_CONFIG_HOME="$PWD" caddy run --adapter caddyfile --config "$PWD/caddy.conf"
+  table <<'ROWS'
+a added doubled added doubled added added added added doubled
+b added changed added changed added added - - same
+c added changed added changed added added added added doubled
+ROWS
+}
