@@ -86,6 +86,10 @@ same_options() {
   same_options tunnel.1 "$bin/tunnel" ready -- 'tunnel ready' 'All commands'
 }
 
+@test "hdrcheck(1) has the options of hdrcheck" {
+  same_options hdrcheck.1 "$bin/hdrcheck" -- Options
+}
+
 @test "tunnel(1) has the commands that tunnel --help lists" {
   "$bin/tunnel" --help | awk '/^commands:/ {inside = 1; next} /^$/ {inside = 0} inside {print $1}' | sort >"$BATS_TEST_TMPDIR/help"
   awk '/^\.Sh DESCRIPTION/ {exit} /^\.Cm / {print $2}' "$top/man/tunnel.1" | sort >"$BATS_TEST_TMPDIR/page"

@@ -46,7 +46,7 @@ static const struct opt options[] = {
 	{0, "cacert", "FILE", "trust these authorities", OPT_TEXT(struct conf, fetch.cacert), NULL},
 	{'k', "insecure", NULL, "go on when the certificate does not hold, and report it",
 		OPT_BOOL(struct conf, fetch.insecure), NULL},
-	{'H', "header", "NAME: VALUE", "send this as well", OPT_LIST(struct conf, fetch.headers), NULL},
+	{'H', "header", "NAME:VALUE", "send this as well", OPT_LIST(struct conf, fetch.headers), NULL},
 	{'A', "user-agent", "TEXT", "who asks", OPT_TEXT(struct conf, fetch.user_agent), NULL},
 	{0, "timeout", "DURATION", "of one request (default 30s)",
 		OPT_TIME(struct conf, fetch.timeout_ns, DURATION_MS, 3600 * DURATION_S), NULL},

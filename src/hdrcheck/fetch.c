@@ -423,7 +423,7 @@ void fetch_wait(struct fetch *f, const struct fetch_target *t)
 /* A handshake from another site's page (RFC 6455, 4.1). */
 static const char *const upgrade[] = {"Upgrade: websocket", "Connection: Upgrade",
 	"Sec-WebSocket-Version: 13",
-	"Sec-WebSocket-Key: aGRyY2hlY2sgaGFuZHNoYQ==", "Origin: " RESPONSE_PROBE_ORIGIN};
+	"Sec-WebSocket-Key: aGRyY2hlY2sgaGFuZHNoYQ==", ("Origin: " RESPONSE_PROBE_ORIGIN)};
 
 struct fetch *fetch_new(const struct fetch_options *options, struct err *err)
 {

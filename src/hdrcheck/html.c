@@ -54,8 +54,13 @@ static void memory_give(void *arg, void *bytes)
 
 static void memory_drop(struct memory *m)
 {
-	while (m->first != NULL)
-		memory_give(m, m->first + 1);
+	struct piece *next;
+
+	for (struct piece *p = m->first; p != NULL; p = next) {
+		next = p->next;
+		free(p);
+	}
+	m->first = NULL;
 }
 
 /* --- The walk --- */
