@@ -194,6 +194,8 @@ $(BUILD)/tidy/%: %.c $(BUILD)/%.o .clang-tidy # after the object, so again when 
 # --- Installing ---
 
 install: all install-man
+	@for p in share/policies/*.yaml; do \
+		install -v -D -m 644 $$p $(DESTDIR)$(PREFIX)/share/outbore/policies/$${p##*/} || exit; done
 	@for p in $(PROGRAMS); do \
 		install -v -D -m 755 $(BIN)/$$p $(DESTDIR)$(BINDIR)/$(PROGRAM_PREFIX)$$p || exit; done
 	$(if $(PROGRAM_PREFIX),,@echo "note: Debian's node-ws and npm have a wscat too; PROGRAM_PREFIX=ob- makes ours ob-wscat")
@@ -204,6 +206,7 @@ install-man:
 
 uninstall:
 	@rm -fv $(PROGRAMS:%=$(DESTDIR)$(BINDIR)/$(PROGRAM_PREFIX)%)
+	@rm -rfv $(DESTDIR)$(PREFIX)/share/outbore/policies
 	@for m in $(MANPAGES); do rm -fv $(DESTDIR)$(MANDIR)/man$${m##*.}/$(PROGRAM_PREFIX)$${m##*/}; done
 
 clean:

@@ -1,9 +1,10 @@
+#!/usr/bin/env bats
 # hdrcheck: what a user sees.
 
 load lib
 
 setup() {
-  cd "$BATS_TEST_TMPDIR"
+  cd "$BATS_TEST_TMPDIR" || return
 }
 
 teardown() {

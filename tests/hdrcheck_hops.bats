@@ -1,3 +1,4 @@
+#!/usr/bin/env bats
 # hdrcheck --hop against real proxies: who adds, doubles and drops X-Frame-Options (header-policy(5), "Where headers get
 # lost"). The hop wants DENY; the application sends nothing, or SAMEORIGIN.
 
@@ -15,7 +16,7 @@ teardown_file() {
 }
 
 setup() {
-  cd "$BATS_TEST_TMPDIR"
+  cd "$BATS_TEST_TMPDIR" || return
 }
 
 teardown() {
@@ -206,4 +207,71 @@ a added doubled added doubled added added added added doubled
 b added changed added changed added added - - same
 c added changed added changed added added added added doubled
 ROWS
+}
+
+# --- The lines of --suggest, where they belong ---
+
+weak='header=Content-Type:text/html&header=X-Frame-Options:SAMEORIGIN&header=X-Powered-By:PHP/8&header=X-XSS-Protection:1'
+weak+='&header=Strict-Transport-Security:max-age=5&header=Referrer-Policy:no-referrer'
+weak+="&header=Content-Security-Policy:default-src%20'self';%20report-uri%20/%25r"
+
+# suggested SERVER WRITE COMMAND...: the server without them, then with what was suggested: the policy is met, and the headers
+# are worth an A+ over HTTPS.
+suggested() {
+  local server=$1 write=$2
+  shift 2
+  advice=
+  serve server "$write" "$@"
+  run -1 "$hdrcheck" --suggest "$server" "http://127.0.0.1:$port/?$weak"
+  advice=$output
+  stop server
+  serve server "$write" "$@"
+  run -0 --separate-stderr "$hdrcheck" --profile baseline --json "http://127.0.0.1:$port/?$weak"
+  jq -c '.response | .request_url = "https://app.example/" | .https = "valid" | .http_chain = null' <<<"$output" >response
+  run -0 "$hdrcheck" --grade-at-least A+ --json - <response
+  [[ $output != *hop-doubled* && $output != *'"xfo-repeated"'* ]]
+}
+
+nginx_suggested() {
+  cat <<CONF
+daemon off; worker_processes 1; pid $PWD/nginx.pid;
+events {}
+http {
+  access_log off;
+  client_body_temp_path $PWD/b; proxy_temp_path $PWD/p; fastcgi_temp_path $PWD/f; uwsgi_temp_path $PWD/u; scgi_temp_path $PWD/s;
+  server { listen 127.0.0.1:$port; server_tokens off; location / { proxy_pass http://$app; $advice } }
+}
+CONF
+}
+
+@test "what is suggested for nginx reaches the policy" {
+  suggested nginx nginx_suggested nginx -e stderr -p "$PWD" -c "$PWD/server.conf"
+}
+
+apache_suggested() {
+  apache_conf | sed '/^ProxyPass/,$d'
+  printf 'ServerTokens Prod\nProxyPass / http://%s/\n%s\n' "$app" "$advice"
+}
+
+@test "what is suggested for Apache httpd reaches the policy" {
+  suggested apache apache_suggested apache2 -DFOREGROUND -f "$PWD/server.conf"
+}
+
+haproxy_suggested() {
+  printf '%s\n' global 'defaults' ' mode http' ' timeout client 20s' ' timeout server 20s' ' timeout connect 5s' \
+    'frontend f' " bind 127.0.0.1:$port" ' default_backend b' "$advice" 'backend b' " server s $app"
+}
+
+@test "what is suggested for HAProxy reaches the policy" {
+  suggested haproxy haproxy_suggested haproxy -db -f "$PWD/server.conf"
+}
+
+caddy_suggested() {
+  printf '{\nadmin off\nauto_https off\n}\nhttp://127.0.0.1:%s {\n%s\nreverse_proxy %s {\n%s\n}\n}\n' "$port" "$advice" "$app" \
+    "$(sed -n 's/^# in reverse_proxy: //p' <<<"$advice")"
+}
+
+@test "what is suggested for Caddy reaches the policy" {
+  suggested caddy caddy_suggested env XDG_DATA_HOME="$PWD" XDG_CONFIG_HOME="$PWD" caddy run --adapter caddyfile \
+    --config "$PWD/server.conf"
 }

@@ -1,3 +1,4 @@
+#!/usr/bin/env bats
 # tunnel edge --headers: the policy on the data path.
 
 load lib

@@ -63,7 +63,7 @@ static struct span slashes_turned(struct arena *a, struct span s)
 	char *p = arena_alloc(a, s.len + 1);
 
 	for (size_t i = 0; i < s.len; i++)
-		p[i] = s.p[i] == '\\' ? '/' : s.p[i];
+		p[i] = (char)(s.p[i] == '\\' ? '/' : s.p[i]);
 	return span_of(p, s.len);
 }
 
