@@ -132,7 +132,7 @@ ids() {
 
 @test "what cannot be fetched is one error each, the rest goes on in order" {
   start_app
-  run -3 --separate-stderr "$hdrcheck" --json --timeout 5s "$app/?status=302&header=Location:/loop%3Fstatus=302%26header=Location:/loop" \
+  run -3 --separate-stderr "$hdrcheck" --json --timeout 5s "$app/?status=302&header=Location:/elsewhere" \
     http://127.0.0.1:1/ http://no-such-host.invalid/ ftp://x/ "$app/endless" "https://${app#http://}/" "$app/?header=X:1"
   [ "$(jq -r .kind <<<"$output" | xargs)" = 'headers error error error headers error headers' ]
   [[ $stderr = *'http://127.0.0.1:1/: connect: '*'no-such-host.invalid/: resolve: '* ]]
@@ -170,6 +170,39 @@ ids() {
   run -1 "$hdrcheck" --json --insecure "$url"
   [[ " $(ids)" = *' certificate-invalid '* ]]
   [ "$(jq -r .response.https <<<"$output")" = invalid ]
+}
+
+@test "a nonce that is the same twice" {
+  start_app
+  local csp='header=Content-Type:text/html&header=Content-Security-Policy:script-src%20%27nonce-'
+  run -1 "$hdrcheck" --json "$app/?${csp}AAAAAAAAAAAAAAAAAAAAAAAA%27"
+  [[ " $(ids)" = *' csp-static-nonce '* ]]
+  run -1 "$hdrcheck" --json "$app/?${csp}FRESH%27"
+  [[ " $(ids)" != *' csp-static-nonce '* ]]
+}
+
+@test "CORS: reflected, and compared by its end alone" {
+  start_app
+  run -1 "$hdrcheck" --json "$app/cors?end="
+  [[ " $(ids)" = *' cors-no-vary cors-reflects-origin '* ]]
+  run -1 "$hdrcheck" --json "$app/cors?end=127.0.0.1&header=Vary:Origin"
+  [ "$(jq -r '.findings[] | select(.id | startswith("cors-")) | .evidence' <<<"$output")" = https://evil127.0.0.1 ]
+}
+
+@test "a header of the user's own goes to the origin that he named alone" {
+  start_app
+  local one=$app
+  run -1 "$hdrcheck" --json -H 'X-Secret: s3' "$one/?header=Content-Type:text/html"
+  [[ $(jq -c .response.headers <<<"$output") = *'["X-Saw","s3"]'* ]]
+  run -1 "$hdrcheck" --json -H 'X-Secret: s3' "${one/127.0.0.1/localhost}/?status=302&header=Location:$one/"
+  [[ $(jq -c .response.headers <<<"$output") != *X-Saw* ]]
+}
+
+@test "a WebSocket handshake in another site's name" {
+  start_app
+  run -1 "$hdrcheck" --json "ws${app#http}/live"
+  [[ " $(ids)" = *' ws-any-origin '* ]]
+  [ "$(jq -r .response.status <<<"$output")" = 101 ]
 }
 
 @test "paths of a site" {

@@ -317,6 +317,8 @@ static void check_nonces(struct audit *au, const struct csp_policy *p)
 		struct span v = d->values[i];
 		if (csp_classify(v) != CSP_NONCE)
 			continue;
+		if (text_contains(response_value(&au->arena, &au->r->again, "content-security-policy"), v))
+			audit_report(au, "csp-static-nonce", NULL, v, NULL);
 		if (is_cacheable(au))
 			audit_report(au, "csp-nonce-cacheable", NULL, v, NULL);
 		if (has_scripts(&au->html) && !script_has_nonce(&au->html, span_of(v.p + 7, v.len - 8)))

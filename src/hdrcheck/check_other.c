@@ -96,6 +96,11 @@ static void check_cors_answer(struct audit *au, const struct fields *h, struct s
 
 void check_cors(struct audit *au)
 {
+	for (size_t i = 0; i < au->r->origin_count; i++) {
+		bool is_null = strcmp(au->r->origins[i], "null") == 0;
+		audit_report(au, is_null ? "cors-null" : "cors-careless-match", NULL,
+			span_str(au->r->origins[i]), NULL);
+	}
 	if (au->r->has_cors)
 		check_cors_answer(au, &au->r->cors, au->r->cors_origin);
 	check_cors_answer(au, &au->r->headers, (struct span){0});

@@ -13,19 +13,22 @@
 
 enum phase {
 	PHASE_PAGE,      /* the URL and what it redirects to */
+	PHASE_AGAIN,     /* the last one again: is the nonce of its policy a fresh one? */
 	PHASE_PREFLIGHT, /* OPTIONS to the last URL */
-	PHASE_TWIN,      /* the same on plain HTTP */
+	PHASE_PROBE, /* the same in the name of origins that a careless comparison takes for the host's own */
+	PHASE_TWIN,  /* the same on plain HTTP */
 };
 
 struct fetch {
 	const struct fetch_options *options;
 	CURLM *multi;
-	struct curl_slist *headers, *preflight_headers, *upgrade_headers, *connect_to, *resolve;
+	struct curl_slist *connect_to, *resolve;
 };
 
 /* One request in flight. */
 struct fetch_transfer {
 	CURL *easy;
+	struct curl_slist *headers; /* of the request */
 	struct fetch_target *target;
 	struct response *r; /* being filled */
 	size_t head_bytes;
@@ -147,33 +150,57 @@ static void set_options(const struct fetch *f, struct fetch_transfer *x, bool ve
 		curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
 }
 
+/* A handshake (RFC 6455, 4.1), with a key that needs not be random here. */
+static const char *const upgrade[] = {"Upgrade: websocket", "Connection: Upgrade",
+	"Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: aGRyY2hlY2sgaGFuZHNoYQ=="};
+
+/* The user's own headers may hold secrets: they go to the origin that he named and nowhere else. */
+static struct curl_slist *headers_for(
+	const struct fetch *f, const struct fetch_target *t, const struct url *url)
+{
+	const struct url *first = &t->steps[0].url;
+	bool own = first->scheme == url->scheme && first->port == url->port &&
+		   span_eq_nocase(first->host, url->host);
+	struct curl_slist *list = own ? list_of(&f->options->headers) : NULL;
+
+	list = curl_slist_append(list, "Accept: text/html,application/xhtml+xml,*/*;q=0.8");
+	if (t->origin != NULL) {
+		char *line = mem_printf("Origin: %s", t->origin);
+		list = curl_slist_append(list, line);
+		free(line);
+	}
+	if (t->phase == PHASE_PREFLIGHT || t->phase == PHASE_PROBE)
+		list = curl_slist_append(list, "Access-Control-Request-Method: GET");
+	for (size_t i = 0; t->websocket && i < sizeof(upgrade) / sizeof(upgrade[0]); i++)
+		list = curl_slist_append(list, upgrade[i]);
+	return list;
+}
+
 static void request(struct fetch *f, struct fetch_target *t, struct response *r, struct span url, bool verify)
 {
 	struct fetch_transfer *x = mem_alloc(sizeof(*x));
-	bool preflight = t->phase == PHASE_PREFLIGHT;
 	struct err err;
 
 	header_clear(&r->headers);
+	r->status = 0;
 	r->request_url = arena_copy(&t->arena, url);
+	url_parse(r->request_url, &r->url, &err); /* whoever asks has tried it */
+	r->host = r->url.host;
+	r->https = !url_is_tls(r->url.scheme) ? HTTPS_NONE : verify ? HTTPS_VALID : HTTPS_INVALID;
+	r->foreign_origin = t->websocket;
 	x->target = t;
 	x->r = r;
 	x->body.max = HTML_BYTES_MAX + 1;
+	x->headers = headers_for(f, t, &r->url);
 	x->easy = curl_easy_init();
 	t->transfer = x;
 	set_options(f, x, verify);
 	curl_easy_setopt(x->easy, CURLOPT_URL, r->request_url.p);
-	curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER,
-		preflight      ? f->preflight_headers
-		: t->websocket ? f->upgrade_headers
-			       : f->headers);
-	r->foreign_origin = t->websocket;
+	curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, x->headers);
 	if (t->websocket)
 		curl_easy_setopt(x->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	if (preflight)
+	if (t->phase == PHASE_PREFLIGHT || t->phase == PHASE_PROBE)
 		curl_easy_setopt(x->easy, CURLOPT_CUSTOMREQUEST, "OPTIONS");
-	url_parse(r->request_url, &r->url, &err); /* whoever asks has tried it */
-	r->host = r->url.host;
-	r->https = !url_is_tls(r->url.scheme) ? HTTPS_NONE : verify ? HTTPS_VALID : HTTPS_INVALID;
 	curl_multi_add_handle(f->multi, x->easy);
 }
 
@@ -230,6 +257,8 @@ static void finish(struct fetch_target *t)
 	last->http_chain = t->chain;
 	last->http_chain_count = t->chain_count;
 	last->has_http_chain = t->chain_count > 0;
+	last->again = t->again.headers;
+	t->again.headers = (struct fields){0};
 	if (t->preflight.status > 0) {
 		last->has_cors = true;
 		last->cors = t->preflight.headers;
@@ -244,6 +273,7 @@ static void start_twin(struct fetch *f, struct fetch_target *t)
 	const struct url *url = &t->steps[0].url;
 	bool usual = url->scheme == URL_HTTPS && url->port == 443;
 
+	t->origin = NULL;
 	if (url->scheme == URL_HTTP) /* it was the page itself */
 		for (size_t i = 0; i < t->count; i++)
 			add_to_chain(t, &t->steps[i]);
@@ -257,6 +287,74 @@ static void start_twin(struct fetch *f, struct fetch_target *t)
 	t->phase = PHASE_TWIN;
 	request(f, t, &t->twin, span_str(text), true);
 }
+
+/* --- Preflights --- */
+
+#define PROBES 3
+
+/* An origin that is not the host's, and that a comparison of the end or the beginning alone lets pass. */
+static const char *probe_origin(struct fetch_target *t, size_t index)
+{
+	const struct url *url = &t->steps[t->count - 1].url;
+	int len = (int)url->host.len;
+
+	switch (index) {
+	case 0: return "null";
+	case 1: return arena_printf(&t->arena, "https://%.*s.evil.example", len, url->host.p);
+	default: return arena_printf(&t->arena, "https://evil%.*s", len, url->host.p);
+	}
+}
+
+/* Was the probe's origin allowed? Then it is remembered. */
+static void note_probe(struct fetch_target *t)
+{
+	struct response *last = &t->steps[t->count - 1];
+	struct span allowed = header_value(&t->probe.headers, SPAN("access-control-allow-origin"));
+
+	if (t->probe.status >= 200 && t->probe.status < 300 && span_eq(allowed, span_str(t->origin))) {
+		last->origins =
+			arena_more(&t->arena, last->origins, last->origin_count, sizeof(*last->origins));
+		last->origins[last->origin_count++] = t->origin;
+	}
+}
+
+/* The next probe. None is sent to who answers preflights without allowing any origin. */
+static void next_probe(struct fetch *f, struct fetch_target *t)
+{
+	struct span allowed = header_value(&t->preflight.headers, SPAN("access-control-allow-origin"));
+	bool any = span_eq(allowed, SPAN("*")) || span_eq(allowed, SPAN(RESPONSE_PROBE_ORIGIN));
+	/* One that refuses a stranger may well take what looks like its own; that it compares shows in Vary. */
+	bool speaks_cors =
+		allowed.p != NULL || header_has_token(&t->preflight.headers, SPAN("vary"), SPAN("origin"));
+
+	if (!speaks_cors || any || t->probes_sent == PROBES) {
+		start_twin(f, t);
+		return;
+	}
+	t->phase = PHASE_PROBE;
+	t->origin = probe_origin(t, t->probes_sent++);
+	request(f, t, &t->probe, t->steps[t->count - 1].request_url, !t->tls_invalid);
+}
+
+static void start_preflight(struct fetch *f, struct fetch_target *t)
+{
+	t->phase = PHASE_PREFLIGHT;
+	t->origin = RESPONSE_PROBE_ORIGIN;
+	request(f, t, &t->preflight, t->steps[t->count - 1].request_url, !t->tls_invalid);
+}
+
+/* --- Nonces --- */
+
+static bool has_nonce(const struct fields *headers)
+{
+	for (size_t i = 0; i < headers->count; i++)
+		if (span_eq_nocase(headers->at[i].name, SPAN("content-security-policy")) &&
+			memmem(headers->at[i].value.p, headers->at[i].value.len, "'nonce-", 7) != NULL)
+			return true;
+	return false;
+}
+
+/* --- Steps --- */
 
 static void fail(struct fetch_target *t, const char *why)
 {
@@ -272,9 +370,11 @@ static void page_arrived(struct fetch *f, struct fetch_target *t)
 
 	if (f->options->once || t->websocket) {
 		finish(t);
+	} else if (next.p == NULL && has_nonce(&r->headers)) {
+		t->phase = PHASE_AGAIN;
+		request(f, t, &t->again, r->request_url, !t->tls_invalid);
 	} else if (next.p == NULL) {
-		t->phase = PHASE_PREFLIGHT;
-		request(f, t, &t->preflight, r->request_url, !t->tls_invalid);
+		start_preflight(f, t);
 	} else if ((int64_t)t->count > f->options->max_redirs) {
 		fail(t, "too many redirects");
 	} else {
@@ -296,7 +396,12 @@ static void arrived(struct fetch *f, struct fetch_target *t)
 {
 	switch ((enum phase)t->phase) {
 	case PHASE_PAGE: page_arrived(f, t); break;
-	case PHASE_PREFLIGHT: start_twin(f, t); break;
+	case PHASE_AGAIN: start_preflight(f, t); break;
+	case PHASE_PREFLIGHT: next_probe(f, t); break;
+	case PHASE_PROBE:
+		note_probe(t);
+		next_probe(f, t);
+		break;
 	case PHASE_TWIN: twin_arrived(f, t); break;
 	}
 }
@@ -306,7 +411,9 @@ static void missed(struct fetch *f, struct fetch_target *t, const char *why)
 {
 	switch ((enum phase)t->phase) {
 	case PHASE_PAGE: fail(t, why); break;
-	case PHASE_PREFLIGHT: start_twin(f, t); break;
+	case PHASE_AGAIN: start_preflight(f, t); break;
+	case PHASE_PREFLIGHT:
+	case PHASE_PROBE: start_twin(f, t); break;
 	case PHASE_TWIN: finish(t); break;
 	}
 }
@@ -337,6 +444,7 @@ static void transfer_done(struct fetch *f, struct fetch_transfer *x, CURLcode co
 
 	curl_multi_remove_handle(f->multi, x->easy);
 	curl_easy_cleanup(x->easy);
+	curl_slist_free_all(x->headers);
 	if (good && buf_len(&x->body) > 0)
 		r->body = arena_copy(&t->arena, buf_span(&x->body));
 	buf_free(&x->body);
@@ -365,6 +473,8 @@ void fetch_target_fini(struct fetch_target *t)
 		response_fini(&t->steps[i]);
 	response_fini(&t->twin);
 	response_fini(&t->preflight);
+	response_fini(&t->probe);
+	response_fini(&t->again);
 	arena_free(&t->arena);
 }
 
@@ -380,6 +490,7 @@ void fetch_start(struct fetch *f, struct fetch_target *t)
 		return;
 	}
 	t->websocket = url.scheme == URL_WS || url.scheme == URL_WSS;
+	t->origin = t->websocket ? RESPONSE_PROBE_ORIGIN : NULL;
 	const char *rest = strchr(t->url, ':');
 	request(f, t, first,
 		t->websocket ? span_str(arena_printf(
@@ -396,6 +507,7 @@ void fetch_abandon(struct fetch *f, struct fetch_target *t)
 		return;
 	curl_multi_remove_handle(f->multi, x->easy);
 	curl_easy_cleanup(x->easy);
+	curl_slist_free_all(x->headers);
 	buf_free(&x->body);
 	free(x);
 	t->transfer = NULL;
@@ -420,11 +532,6 @@ void fetch_wait(struct fetch *f, const struct fetch_target *t)
 	}
 }
 
-/* A handshake from another site's page (RFC 6455, 4.1). */
-static const char *const upgrade[] = {"Upgrade: websocket", "Connection: Upgrade",
-	"Sec-WebSocket-Version: 13",
-	"Sec-WebSocket-Key: aGRyY2hlY2sgaGFuZHNoYQ==", ("Origin: " RESPONSE_PROBE_ORIGIN)};
-
 struct fetch *fetch_new(const struct fetch_options *options, struct err *err)
 {
 	struct fetch *f = mem_alloc(sizeof(*f));
@@ -435,14 +542,6 @@ struct fetch *fetch_new(const struct fetch_options *options, struct err *err)
 		return NULL;
 	}
 	f->options = options;
-	f->headers = curl_slist_append(
-		list_of(&options->headers), "Accept: text/html,application/xhtml+xml,*/*;q=0.8");
-	f->preflight_headers =
-		curl_slist_append(list_of(&options->headers), "Access-Control-Request-Method: GET");
-	f->preflight_headers = curl_slist_append(f->preflight_headers, "Origin: " RESPONSE_PROBE_ORIGIN);
-	f->upgrade_headers = list_of(&options->headers);
-	for (size_t i = 0; i < sizeof(upgrade) / sizeof(upgrade[0]); i++)
-		f->upgrade_headers = curl_slist_append(f->upgrade_headers, upgrade[i]);
 	f->connect_to = list_of(&options->connect_to);
 	f->resolve = list_of(&options->resolve);
 	return f;
@@ -452,9 +551,6 @@ void fetch_free(struct fetch *f)
 {
 	if (f == NULL)
 		return;
-	curl_slist_free_all(f->headers);
-	curl_slist_free_all(f->preflight_headers);
-	curl_slist_free_all(f->upgrade_headers);
 	curl_slist_free_all(f->connect_to);
 	curl_slist_free_all(f->resolve);
 	curl_multi_cleanup(f->multi);

@@ -32,7 +32,9 @@ struct fetch_target {
 	/* While it is in flight. */
 	struct fetch_transfer *transfer;
 	int phase;
-	struct response twin, preflight;
+	struct response twin, preflight, probe, again;
+	const char *origin; /* that the request names; NULL: none */
+	size_t probes_sent;
 	struct response_step *chain; /* of plain HTTP */
 	size_t chain_count;
 	bool tls_invalid;

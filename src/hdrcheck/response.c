@@ -230,4 +230,5 @@ void response_fini(struct response *r)
 {
 	header_free(&r->headers);
 	header_free(&r->cors);
+	header_free(&r->again);
 }

@@ -36,6 +36,9 @@ struct response {
 	struct span cors_origin;
 	int cors_status;
 	struct fields cors;
+	const char **origins; /* further ones that a preflight was allowed from, and should not have been */
+	size_t origin_count;
+	struct fields again; /* the headers of a second answer; empty: none was asked for */
 	int status;
 	struct fields headers;
 	bool foreign_origin; /* the request was a WebSocket handshake from another site */

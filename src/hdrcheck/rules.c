@@ -55,6 +55,7 @@ const struct rule rules[] = {
 	{"csp-non-ascii", WARNING, CSP, "Typographic quotes and other bytes outside ASCII make a source match nothing.", "CSP3, 2.2"},
 	{"csp-nonce-short", WARNING, CSP, "A nonce needs 128 random bits: 22 characters of base64.", "CSP3, 7.1"},
 	{"csp-nonce-template", ERROR, CSP, "The nonce looks like a template that nobody filled in: it is the same for everybody.", "CSP3, 7.1"},
+	{"csp-static-nonce", ERROR, CSP, "Two answers have the same nonce, so it can be read from one and used in the other.", "CSP3, 7.1"},
 	{"csp-nonce-cacheable", ERROR, CSP, "Caches may keep the response, and with it the nonce.", "CSP3, 7.1"},
 	{"csp-nonce-mismatch", WARNING, CSP, "No script of the page carries the nonce of the policy: one of the two was rewritten or cached on the way.", "CSP3, 7.1"},
 	{"csp-no-report", INFO, CSP, "Nobody is told when the policy blocks something.", "CSP3, 6.5"},
@@ -89,6 +90,7 @@ const struct rule rules[] = {
 	{"cors-any-with-credentials", WARNING, "Access-Control-Allow-Origin", "Browsers refuse * together with credentials: such requests fail.", "Fetch, 3.3"},
 	{"cors-reflects-origin", ERROR, "Access-Control-Allow-Origin", "Any site may read answers to requests with the visitor's cookies.", "Fetch, 3.3"},
 	{"cors-several", ERROR, "Access-Control-Allow-Origin", "More than one value: browsers refuse the answer.", "Fetch, 3.3"},
+	{"cors-careless-match", ERROR, "Access-Control-Allow-Origin", "An origin is allowed that only looks like the host's own: its beginning or its end is compared, not all of it.", "Fetch, 3.3"},
 	{"cors-null", WARNING, "Access-Control-Allow-Origin", "Any sandboxed frame has the origin null.", "Fetch, 3.3"},
 	{"cors-no-vary", WARNING, "Vary", "The answer depends on Origin and does not say so: a cache gives one site the answer for another.", "Fetch, 3.3"},
 	/* --- Cookies --- */

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """An application whose answers are what the request asks for.
 
+At /cors the Origin of a request is allowed when it ends in the value of "end". FRESH in a header is another nonce each
+time. X-Secret of a request comes back as X-Saw.
+
     GET /anything?status=404&header=Content-Type:text/html&header=X-Frame-Options:DENY&body=text
 
 Without a Content-Type among the headers there is none. An Upgrade to WebSocket is accepted with the same headers.
@@ -9,6 +12,7 @@ Prints "ready PORT".
 import base64
 import hashlib
 import http.server
+import os
 from urllib.parse import parse_qsl, urlsplit
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -46,6 +50,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         query = parse_qsl(url.query, keep_blank_values=True)
         headers = [tuple(v.split(":", 1)) for k, v in query if k == "header"]
         options = dict(query)
+        origin = self.headers.get("Origin", "")
+        if url.path == "/cors" and origin and origin.endswith(options.get("end", "no such end")):
+            headers += [("Access-Control-Allow-Origin", origin), ("Access-Control-Allow-Credentials", "true")]
+        headers = [(k, v.replace("FRESH", base64.b64encode(os.urandom(18)).decode())) for k, v in headers]
+        headers += [("X-Saw", self.headers["X-Secret"])] if "X-Secret" in self.headers else []
         if url.path == "/loop":
             self.send(302, [("Location", "/loop")], b"")
         elif url.path == "/endless":

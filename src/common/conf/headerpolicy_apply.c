@@ -52,10 +52,12 @@ static bool any_type(const struct texts *list, struct span type)
 
 static bool any_within(const struct texts *list, struct span text)
 {
+	if (text.len == 0)
+		return true;
 	for (size_t i = 0; i < list->count; i++)
 		if (memmem(text.p, text.len, list->at[i].p, list->at[i].len) != NULL)
 			return true;
-	return text.len == 0;
+	return false;
 }
 
 static bool any_header(const struct texts *list, const struct fields *headers)

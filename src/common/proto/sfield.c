@@ -192,7 +192,7 @@ static bool take_display(struct span *rest, struct sfield *out)
 
 static bool take_bare(struct span *rest, struct sfield *out)
 {
-	char c = rest->len > 0 ? rest->p[0] : '\0';
+	char c = (char)(rest->len > 0 ? rest->p[0] : '\0');
 
 	if (is_digit(c) || c == '-')
 		return take_number(rest, out);
