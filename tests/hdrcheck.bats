@@ -226,6 +226,17 @@ ids() {
   [[ $(jq -r '.findings[] | select(.id == "hop-doubled").message' <<<"$output") = *'in front: Apache httpd'* ]]
 }
 
+@test "hops that a record names are compared, and their record kept" {
+  start_app
+  jq -nc --arg app "$app" '{schema: "outbore/1", kind: "match", tool: "ingress-lint", x: 1, target: {url: "https://never.invalid/",
+    hops: [{name: "edge", url: ($app + "/?header=X-Frame-Options:DENY&header=X-Frame-Options:DENY")}, {name: "app", url: ($app + "/")}]}}' >in
+  run -1 "$hdrcheck" --json - <in
+  [ "$(jq -c '[.x, .target.url, .headers.hops[0].name, .headers.hops[0].changes[0].change]' <<<"$output")" = \
+    '[1,"https://never.invalid/","edge","doubled"]' ]
+  run -3 "$hdrcheck" --json --hop "edge=$app/" --hop app=http://127.0.0.1:1/
+  [[ $output = *'hop app: http://127.0.0.1:1/: connect: '* ]]
+}
+
 @test "a policy: met, missing, different, weaker, forbidden" {
   cat >policy.yaml <<'YAML'
 rules:
@@ -319,6 +330,7 @@ d = m.parseString(sys.stdin.read()); assert d.getElementsByTagName("failure")' <
 --suggest iis https://a.example/
 --policy a --profile worker https://a.example/
 --hop a=http://127.0.0.1/
+--hop http://127.0.0.1/?a=b --hop b=http://127.0.0.1/
 --algorithm 5 https://a.example/
 explain nonsense
 ARGS

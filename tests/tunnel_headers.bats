@@ -103,3 +103,23 @@ PATHS
     --headers "$BATS_TEST_TMPDIR/bad.yaml"
   [[ $output = *'--headers: '*'bad.yaml: line 2: no key of a rule: "frobnicate"'* ]]
 }
+
+@test "hdrcheck sees what the edge adds: the baseline is met, and the grade rises" {
+  credentials web
+  cp "$top/share/policies/baseline.yaml" "$(scope)/policy.yaml"
+  start_edge --credentials web.json --route 'app.example=web' --headers policy.yaml
+  start_connector connector --url "http://127.0.0.1:$(awk '{print $2}' "$(file_of app.out)")"
+  local page='/?header=Content-Type:text/html&header=Strict-Transport-Security:max-age=60&header=X-Powered-By:PHP' code=0
+  "$hdrcheck" --json --profile baseline --cacert "$cacert" --connect-to "app.example:443:$edge_tls" \
+    --connect-to "app.example:80:$edge_http" "https://app.example$page" >"$(scope)/record" || code=$?
+  [ "$code" = 0 ]
+  [ "$(jq -c '[.headers.policy.met, .headers.observatory.score, .response.https, (.response.http_chain | length)]' "$(scope)/record")" = \
+    '[true,80,"valid",1]' ]
+  [ "$(jq -r '.headers.observatory.tests | to_entries[] | select(.value.pass | not).key' "$(scope)/record")" = redirection ]
+
+  # The application alone, by the side of the edge.
+  "$hdrcheck" --json --cacert "$cacert" --connect-to "app.example:443:$edge_tls" --hop "edge=https://app.example$page" \
+    --hop "app=http://127.0.0.1:$(awk '{print $2}' "$(file_of app.out)")$page" >"$(scope)/record" || true
+  [ "$(jq -r '.headers.hops[0].changes[] | .header + "=" + .change' "$(scope)/record" | tr A-Z a-z | sort | xargs)" = \
+    'content-security-policy=added cross-origin-opener-policy=added cross-origin-resource-policy=added permissions-policy=added referrer-policy=added strict-transport-security=changed x-content-type-options=added x-frame-options=added x-powered-by=removed' ]
+}

@@ -114,22 +114,34 @@ static int check_policy(const struct conf *c, struct err *err)
 	return 0;
 }
 
+/* A name is needed to speak of it, and must not be half of a URL with "=" in it. */
+static int check_hops(const struct opt_list *hops, struct err *err)
+{
+	if (hops->count > HOPS_MAX)
+		return err_set(err, "--hop: at most %d", HOPS_MAX);
+	if (hops->count == 1)
+		return err_set(err, "--hop: there is nothing to compare one hop with");
+	for (size_t i = 0; i < hops->count; i++) {
+		struct span url, name = span_cut(span_str(hops->items[i]), '=', &url);
+		if (name.len == 0 || url.len == 0 || span_find(name, '/') < name.len)
+			return err_set(err, "--hop %s: not NAME=URL", hops->items[i]);
+	}
+	return 0;
+}
+
 static int check(struct conf *c, int argc, struct err *err)
 {
 	if (c->algorithm != 4 && c->algorithm != 6)
 		return err_set(err, "--algorithm: 4 or 6");
 	if (c->grade != NULL && observatory_grade_at_least("F", c->grade) < 0)
 		return err_set(err, "--grade-at-least: \"%s\" is no grade (A+, A, A-, ... F)", c->grade);
-	if (c->hops.count > HOPS_MAX)
-		return err_set(err, "--hop: at most %d", HOPS_MAX);
-	if (c->hops.count == 1)
-		return err_set(err, "--hop: there is nothing to compare one hop with");
+	if (check_hops(&c->hops, err) < 0)
+		return -1;
 	if (c->hops.count > 0 ? argc > 0 : argc == 0)
 		return err_set(err, c->hops.count > 0 ? "with --hop there are no other URLs"
 						      : "which URL? see hdrcheck --help");
 	if (c->from_curl != NULL && argc != 1)
 		return err_set(err, "--from-curl takes one URL: the one that was asked for");
-	c->fetch.once = c->hops.count > 0;
 	if (check_severity(c, err) < 0 || check_output(c, err) < 0)
 		return -1;
 	return check_policy(c, err);

@@ -368,7 +368,7 @@ static void page_arrived(struct fetch *f, struct fetch_target *t)
 	struct response *r = &t->steps[t->count - 1];
 	struct span next = location_of(t, r);
 
-	if (f->options->once || t->websocket) {
+	if (t->once || t->websocket) {
 		finish(t);
 	} else if (next.p == NULL && has_nonce(&r->headers)) {
 		t->phase = PHASE_AGAIN;

@@ -16,13 +16,13 @@ struct fetch_options {
 	const char *user_agent, *cacert;
 	struct opt_list headers, connect_to, resolve; /* in curl's syntax */
 	bool insecure, http1, http2;
-	bool once; /* neither redirects nor preflight nor the plain-HTTP twin */
 };
 
 /* One URL and what came of it. */
 struct fetch_target {
-	struct arena arena;     /* owned */
-	const char *url;        /* lives in the arena */
+	struct arena arena; /* owned */
+	const char *url;    /* lives in the arena */
+	bool once; /* set before it starts: the first answer and nothing else, neither redirects nor a preflight */
 	struct response *steps; /* the redirects in order; the last is the answer */
 	size_t count;
 	bool done, failed;

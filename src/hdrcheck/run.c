@@ -118,49 +118,6 @@ static void judge(struct run *run, struct source_item *item)
 	audit_fini(&au);
 }
 
-/* --- All of them: a queue in order, some of it in flight --- */
-
-static void run_targets(struct run *run, struct source *source)
-{
-	struct source_item *queue[FETCH_PARALLEL];
-	size_t first = 0, count = 0;
-	bool more = true;
-
-	while (!run->broken_output) {
-		bool waits = false; /* what is here already is not held up by what may come */
-		while (more && !waits && count < FETCH_PARALLEL) {
-			struct source_item *item = source_next(source);
-			more = item != NULL;
-			if (item == NULL)
-				break;
-			queue[(first + count++) % FETCH_PARALLEL] = item;
-			if (item->needs_fetch)
-				fetch_start(run->fetch, &item->target);
-			waits = !item->needs_fetch;
-		}
-		if (count == 0)
-			break;
-		struct source_item *item = queue[first];
-		first = (first + 1) % FETCH_PARALLEL;
-		count--;
-		if (item->passes) {
-			run->broken_output = source_pass(item, &run->report) < 0;
-		} else {
-			if (item->needs_fetch) {
-				fetch_wait(run->fetch, &item->target);
-				source_item_fetched(item);
-			}
-			judge(run, item);
-		}
-		source_item_free(item);
-	}
-	for (; count > 0; count--, first = (first + 1) % FETCH_PARALLEL) {
-		fetch_abandon(run->fetch, &queue[first]->target);
-		source_item_free(queue[first]);
-	}
-	raise_code(run, source->broken_lines > 0 ? EXIT_FAILED : EXIT_GOOD);
-}
-
 /* --- Hops --- */
 
 static bool is_about_security(struct span name)
@@ -222,50 +179,106 @@ static void attribute(struct audit *au, const struct hops *h)
 				report_change(au, h, &h->rows[row], hop);
 }
 
-static void judge_hops(struct run *run, struct hops *h, const struct fetch_target *outer)
+static void judge_hops(struct run *run, struct hops *h, struct report_target *t)
 {
-	struct report_target t = {.url = h->at[0].url, .hops = h, .took_ms = outer->took_ms};
 	struct audit au;
 
 	audit_run(&au, h->at[0].r, run->names, (int)run->conf->algorithm);
 	hops_compare(&au.arena, h);
 	attribute(&au, h);
-	t.audit = &au;
-	check_wishes(run, &au, &t);
-	print(run, &t);
+	t->hops = h;
+	t->audit = &au;
+	check_wishes(run, &au, t);
+	print(run, t);
 	raise_code(run, fails(run, &au) ? EXIT_FOUND : EXIT_GOOD);
 	audit_fini(&au);
 }
 
-static void run_hops(struct run *run)
+/* Fetch each hop, and judge what the outermost answers; with one that cannot be fetched there is nothing to compare. */
+static void run_hops(struct run *run, struct hops *h, json_t *record)
+{
+	struct fetch_target targets[HOPS_MAX];
+	struct report_target t = {.url = h->at[0].url, .record = record};
+	struct err err = {0};
+
+	for (size_t i = 0; i < h->count; i++) {
+		fetch_target_init(&targets[i], h->at[i].url);
+		targets[i].once = true;
+		fetch_start(run->fetch, &targets[i]);
+	}
+	for (size_t i = 0; i < h->count; i++) {
+		fetch_wait(run->fetch, &targets[i]);
+		h->at[i].r = &targets[i].steps[0];
+		t.took_ms = targets[i].took_ms > t.took_ms ? targets[i].took_ms : t.took_ms;
+		if (targets[i].failed && err.text[0] == '\0')
+			err_set(&err, "hop %s: %s: %s", h->at[i].name, h->at[i].url, targets[i].err.text);
+	}
+	if (err.text[0] == '\0')
+		judge_hops(run, h, &t);
+	else
+		report_error(run, &t, err.text);
+	for (size_t i = 0; i < h->count; i++)
+		fetch_target_fini(&targets[i]);
+}
+
+static void run_given_hops(struct run *run)
 {
 	const struct opt_list *list = &run->conf->hops;
-	struct fetch_target targets[HOPS_MAX];
-	char *names[HOPS_MAX];
 	struct hops h = {.count = list->count};
-	bool failed = false;
+	struct arena a = {0};
 
 	for (size_t i = 0; i < list->count; i++) {
 		struct span url, name = span_cut(span_str(list->items[i]), '=', &url);
-		names[i] = mem_spandup(name);
-		fetch_target_init(&targets[i], url.p != NULL ? url.p : "");
-		fetch_start(run->fetch, &targets[i]);
+		h.at[i] = (struct hop){.name = arena_copy(&a, name).p, .url = url.p};
 	}
-	for (size_t i = 0; i < list->count; i++) {
-		fetch_wait(run->fetch, &targets[i]);
-		h.at[i] = (struct hop){names[i], targets[i].url, &targets[i].steps[0]};
-		if (targets[i].failed) {
-			struct report_target t = {.url = targets[i].url, .took_ms = targets[i].took_ms};
-			report_error(run, &t, targets[i].err.text);
-			failed = true;
+	run_hops(run, &h, NULL);
+	arena_free(&a);
+}
+
+/* --- All of them: a queue in order, some of it in flight --- */
+
+static void run_targets(struct run *run, struct source *source)
+{
+	struct source_item *queue[FETCH_PARALLEL];
+	size_t first = 0, count = 0;
+	bool more = true;
+
+	while (!run->broken_output) {
+		bool waits = false; /* what is here already is not held up by what may come */
+		while (more && !waits && count < FETCH_PARALLEL) {
+			struct source_item *item = source_next(source);
+			more = item != NULL;
+			if (item == NULL)
+				break;
+			queue[(first + count++) % FETCH_PARALLEL] = item;
+			if (item->needs_fetch)
+				fetch_start(run->fetch, &item->target);
+			waits = !item->needs_fetch;
 		}
+		if (count == 0)
+			break;
+		struct source_item *item = queue[first];
+		first = (first + 1) % FETCH_PARALLEL;
+		count--;
+		if (item->passes) {
+			run->broken_output = source_pass(item, &run->report) < 0;
+		} else {
+			if (item->needs_fetch) {
+				fetch_wait(run->fetch, &item->target);
+				source_item_fetched(item);
+			}
+			if (item->hops.count > 0)
+				run_hops(run, &item->hops, item->record);
+			else
+				judge(run, item);
+		}
+		source_item_free(item);
 	}
-	if (!failed)
-		judge_hops(run, &h, &targets[0]);
-	for (size_t i = 0; i < list->count; i++) {
-		fetch_target_fini(&targets[i]);
-		free(names[i]);
+	for (; count > 0; count--, first = (first + 1) % FETCH_PARALLEL) {
+		fetch_abandon(run->fetch, &queue[first]->target);
+		source_item_free(queue[first]);
 	}
+	raise_code(run, source->broken_lines > 0 ? EXIT_FAILED : EXIT_GOOD);
 }
 
 /* --- Setting up --- */
@@ -320,7 +333,7 @@ int run(const struct conf *c, char **urls, size_t count)
 	run.report.colour = c->colour;
 	run.report.quiet = c->quiet;
 	if (c->hops.count > 0) {
-		run_hops(&run);
+		run_given_hops(&run);
 	} else {
 		source_init(&source, c, urls, count);
 		run_targets(&run, &source);

@@ -94,28 +94,57 @@ static bool is_url(const char *text)
 	return url_parse(span_str(text), &url, &err) == 0;
 }
 
+/* The hops of a record's target that have a URL, from the outside in. */
+static void read_hops(struct hops *h, const json_t *list)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(list, i, one)
+	{
+		const char *url = json_string_value(json_object_get(one, "url"));
+		const char *name = json_string_value(json_object_get(one, "name"));
+		if (url != NULL && name != NULL && h->count < HOPS_MAX)
+			h->at[h->count++] = (struct hop){.name = name, .url = url};
+	}
+	if (h->count < 2)
+		h->count = 0;
+}
+
+static void read_record(struct source_item *item, const char *url)
+{
+	const json_t *response = json_object_get(item->record, "response");
+
+	if (!is_our_schema(json_object_get(item->record, "schema"))) {
+		err_set(&item->error, "the record's schema is not %s", OUT_SCHEMA);
+		return;
+	}
+	if (response != NULL) {
+		read_response(item, response);
+		return;
+	}
+	read_hops(&item->hops, json_object_get(json_object_get(item->record, "target"), "hops"));
+	if (item->hops.count > 0)
+		item->url = item->hops.at[0].url;
+	else if (url != NULL && is_url(url))
+		item->needs_fetch = true;
+	else
+		item->passes = true;
+}
+
 /* An object without a schema is taken for a response. */
 static struct source_item *from_record(json_t *record)
 {
-	const json_t *schema = json_object_get(record, "schema"),
-		     *response = json_object_get(record, "response");
 	const char *url = json_string_value(json_object_get(json_object_get(record, "target"), "url"));
 	struct source_item *item = item_new(url != NULL ? url : "");
 
-	if (schema == NULL) {
+	if (json_object_get(record, "schema") == NULL) {
 		read_response(item, record);
 		json_decref(record);
 		return item;
 	}
 	item->record = record;
-	if (!is_our_schema(schema))
-		err_set(&item->error, "the record's schema is not %s", OUT_SCHEMA);
-	else if (response != NULL)
-		read_response(item, response);
-	else if (url != NULL && is_url(url))
-		item->needs_fetch = true;
-	else
-		item->passes = true;
+	read_record(item, url);
 	return item;
 }
 

@@ -8,8 +8,9 @@ struct source_item {
 	struct fetch_target target; /* its arena holds everything */
 	const char *url;
 	bool needs_fetch;
-	bool passes;    /* a record that is about something else: printed as it is */
-	json_t *record; /* owned; NULL: none */
+	bool passes;      /* a record that is about something else: printed as it is */
+	struct hops hops; /* that the record names; none, or two and more */
+	json_t *record;   /* owned; NULL: none */
 	struct response own;
 	const struct response *response; /* to judge */
 	struct err error;                /* empty: there is one */
