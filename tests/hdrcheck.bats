@@ -313,6 +313,25 @@ d = m.parseString(sys.stdin.read()); assert d.getElementsByTagName("failure")' <
   [[ $output != *$'\e'* && $output = *'\x1b[31m1\x07'* ]]
 }
 
+# hostile HEADER BODY: a response of these, Python expressions, is judged within half a minute.
+hostile() {
+  python3 -c 'import json, sys
+letters = "abcdefghijklmnopqrstuvwxyz"
+names = [a + b + c for a in letters for b in letters for c in letters]
+print(json.dumps({"request_url": "https://a.example/", "status": 200, "headers": [["Content-Type", "text/html"], eval(sys.argv[1])],
+  "body_snippet": eval(sys.argv[2])}))' "$1" "$2" >in
+  run -1 timeout 30 "$hdrcheck" --json - <in
+  [ "$(jq -r .kind <<<"$output")" = headers ]
+}
+
+@test "the time for a hostile answer is bounded" {
+  hostile '["Content-Security-Policy", ";".join(names[:16000])]' '""'
+  hostile '["Content-Security-Policy", "script-src " + " ".join(n + ".x" for n in names[:12000])]' '""'
+  hostile '["Permissions-Policy", ", ".join(n + "=()" for n in names[:10000])]' '""'
+  hostile '["X-A", "1"]' '"".join("<b a%d=1>" % i for i in range(12000)) + "<p>" * 20000'
+  hostile '["X-A", "1"]' '"<div>" * 52000'
+}
+
 # --- Usage ---
 
 @test "usage errors are told and end with 2" {

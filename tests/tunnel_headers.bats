@@ -120,6 +120,6 @@ PATHS
   # The application alone, by the side of the edge.
   "$hdrcheck" --json --cacert "$cacert" --connect-to "app.example:443:$edge_tls" --hop "edge=https://app.example$page" \
     --hop "app=http://127.0.0.1:$(awk '{print $2}' "$(file_of app.out)")$page" >"$(scope)/record" || true
-  [ "$(jq -r '.headers.hops[0].changes[] | .header + "=" + .change' "$(scope)/record" | tr A-Z a-z | sort | xargs)" = \
+  [ "$(jq -r '.headers.hops[0].changes[] | .header + "=" + .change' "$(scope)/record" | tr '[:upper:]' '[:lower:]' | sort | xargs)" = \
     'content-security-policy=added cross-origin-opener-policy=added cross-origin-resource-policy=added permissions-policy=added referrer-policy=added strict-transport-security=changed x-content-type-options=added x-frame-options=added x-powered-by=removed' ]
 }

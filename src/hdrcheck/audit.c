@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/base/mem.h"
+#include "common/base/map.h"
 #include "hdrcheck/audit.h"
 #include "hdrcheck/text.h"
 
@@ -58,8 +58,10 @@ static void read_document(struct audit *au)
 {
 	struct err err;
 
-	if (au->r->body.len > 0 && html_read(&au->arena, au->r->body, &au->html, &err) < 0)
+	if (au->r->body.len > 0 && html_read(&au->arena, au->r->body, &au->html, &err) < 0) {
+		audit_report(au, "html-unreadable", "", (struct span){0}, NULL);
 		au->html = (struct html){0};
+	}
 }
 
 static void check_redirection(struct audit *au)
@@ -146,18 +148,21 @@ static int points(const struct finding *f)
 
 int audit_score(const struct audit *au)
 {
+	struct map lost = {0}; /* points, by header */
+	struct arena names = {0};
 	int score = 100;
 
 	for (size_t i = 0; i < au->count; i++) {
-		int sum = 0;
-		bool counted = false;
-		for (size_t j = 0; j < au->count; j++) {
-			bool same = span_eq_nocase(au->findings[i].header, au->findings[j].header);
-			counted = counted || (same && j < i);
-			sum += same ? points(&au->findings[j]) : 0;
-		}
-		if (!counted)
-			score -= sum > POINTS_HEADER ? POINTS_HEADER : sum;
+		const struct finding *f = &au->findings[i];
+		struct span name = text_lower(&names, f->header);
+		int before = (int)(intptr_t)map_get(&lost, name);
+		int after = before + points(f) < POINTS_HEADER ? before + points(f) : POINTS_HEADER;
+		if (after == before)
+			continue;
+		map_put(&lost, name, (void *)(intptr_t)after);
+		score -= after - before;
 	}
+	map_free(&lost);
+	arena_free(&names);
 	return score > 0 ? score : 0;
 }

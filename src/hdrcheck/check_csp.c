@@ -217,20 +217,26 @@ static bool allows_blob(const struct csp_directive *d)
 
 static bool allows_bypass(const struct csp_directive *d)
 {
-	for (size_t i = 0; is_list_of_hosts(d) && i < d->count; i++)
+	bool eval = csp_lists(d, "'unsafe-eval'");
+
+	if (!is_list_of_hosts(d))
+		return false;
+	for (size_t i = 0; i < d->count; i++)
 		if (csp_classify(d->values[i]) == CSP_HOST &&
 			span_find(d->values[i], '.') < d->values[i].len &&
-			bypass_script(d->values[i], csp_lists(d, "'unsafe-eval'")) != NULL)
+			bypass_script(d->values[i], eval) != NULL)
 			return true;
 	return false;
 }
 
+static bool is_host_or_scheme(struct span v)
+{
+	return csp_classify(v) == CSP_HOST || csp_classify(v) == CSP_SCHEME;
+}
+
 static bool allows_any_host(const struct csp_directive *d)
 {
-	for (size_t i = 0; is_list_of_hosts(d) && i < d->count; i++)
-		if (csp_classify(d->values[i]) == CSP_HOST || csp_classify(d->values[i]) == CSP_SCHEME)
-			return true;
-	return false;
+	return is_list_of_hosts(d) && any_value(d, is_host_or_scheme);
 }
 
 static bool is_http(struct span v)

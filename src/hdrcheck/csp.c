@@ -1,5 +1,6 @@
 /* Parsing of policies, and what a source expression is. */
 #include "hdrcheck/csp.h"
+#include "common/base/map.h"
 #include "hdrcheck/text.h"
 
 /* --- Policies --- */
@@ -42,16 +43,18 @@ const struct csp_directive *csp_find(const struct csp_policy *p, const char *nam
 void csp_parse(struct arena *a, struct span text, struct csp_policy *out)
 {
 	struct span rest = text, piece, word;
+	struct map seen = {0};
 
 	*out = (struct csp_policy){.text = text, .non_ascii = has_non_ascii(text)};
 	while (text_piece(&rest, ';', &piece)) {
 		if (!take_word(&piece, &word))
 			continue;
 		struct csp_directive d = {.name = text_lower(a, word)};
-		if (csp_find(out, d.name.p) != NULL) {
+		if (map_get(&seen, d.name) != NULL) {
 			out->repeated = d.name;
 			continue;
 		}
+		map_put(&seen, d.name, out);
 		while (take_word(&piece, &word)) {
 			d.values = arena_more(a, d.values, d.count, sizeof(*d.values));
 			d.values[d.count++] = word;
@@ -59,6 +62,7 @@ void csp_parse(struct arena *a, struct span text, struct csp_policy *out)
 		out->at = arena_more(a, out->at, out->count, sizeof(d));
 		out->at[out->count++] = d;
 	}
+	map_free(&seen);
 }
 
 static void add(struct arena *a, struct csp_list *list, enum csp_from from, struct span text, bool late)

@@ -81,6 +81,7 @@ static struct csp_directive *find(const struct view *v, const char *name)
 static void normalise(struct arena *a, struct span text, struct view *out)
 {
 	struct span piece, word;
+	struct map seen = {0};
 
 	*out = (struct view){0};
 	while (text_piece(&text, ';', &piece)) {
@@ -88,12 +89,14 @@ static void normalise(struct arena *a, struct span text, struct view *out)
 		if (!text_word(&piece, &word))
 			continue;
 		d.name = text_lower(a, word);
-		if (find(out, d.name.p) != NULL)
+		if (map_get(&seen, d.name) != NULL)
 			continue;
+		map_put(&seen, d.name, out);
 		normalise_values(a, piece, &d);
 		out->at = arena_more(a, out->at, out->count, sizeof(d));
 		out->at[out->count++] = d;
 	}
+	map_free(&seen);
 }
 
 /* The name it would look under: not the standard's fallback. */
@@ -286,6 +289,8 @@ static void check_missing(struct eval *e)
 
 static void check_script_hosts(struct eval *e, const char *name, const struct csp_directive *d)
 {
+	bool eval = lists(d, "'unsafe-eval'");
+
 	if (lists(d, "'none'"))
 		return;
 	for (size_t i = 0; i < d->count; i++) {
@@ -293,7 +298,7 @@ static void check_script_hosts(struct eval *e, const char *name, const struct cs
 		bool self = span_eq(v, SPAN("'self'"));
 		if (!self && (v.p[0] == '\'' || is_scheme(v) || span_find(v, '.') == v.len))
 			continue;
-		bool hit = !self && bypass_script(v, lists(d, "'unsafe-eval'")) != NULL;
+		bool hit = !self && bypass_script(v, eval) != NULL;
 		report(e, "SCRIPT_ALLOWLIST_BYPASS", hit ? "HIGH" : "MEDIUM_MAYBE", name, v);
 	}
 }

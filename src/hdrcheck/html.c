@@ -2,6 +2,7 @@
 #include <gumbo.h>
 #include <setjmp.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "hdrcheck/html.h"
 
@@ -15,15 +16,32 @@ struct piece {
 struct memory {
 	struct piece *first;
 	size_t used;
+	size_t calls;
+	double deadline; /* seconds of processor time */
 	jmp_buf exhausted;
 };
+
+#define CALLS_PER_LOOK 256 /* at the clock */
+
+static double processor_seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static bool memory_is_late(struct memory *m)
+{
+	return m->calls++ % CALLS_PER_LOOK == 0 && processor_seconds() > m->deadline;
+}
 
 static void *memory_take(void *arg, size_t size)
 {
 	struct memory *m = arg;
 	struct piece *p = NULL;
 
-	if (size < HTML_MEMORY_MAX && m->used + size <= HTML_MEMORY_MAX)
+	if (!memory_is_late(m) && size < HTML_MEMORY_MAX && m->used + size <= HTML_MEMORY_MAX)
 		p = malloc(sizeof(*p) + size);
 	if (p == NULL)
 		longjmp(m->exhausted, 1); /* NOLINT(cert-err52-cpp): gumbo has no way to say no */
@@ -206,7 +224,7 @@ static int read_tree(struct memory *m, struct walk *w, struct span text)
 
 int html_read(struct arena *a, struct span text, struct html *out, struct err *err)
 {
-	struct memory memory = {0};
+	struct memory memory = {.deadline = processor_seconds() + HTML_SECONDS_MAX};
 	struct walk w = {.arena = a, .out = out};
 
 	*out = (struct html){0};
@@ -216,6 +234,5 @@ int html_read(struct arena *a, struct span text, struct html *out, struct err *e
 		return 0;
 	int rc = read_tree(&memory, &w, text);
 	memory_drop(&memory);
-	return rc < 0 ? err_set(err, "the document takes more than %zu MiB to parse", HTML_MEMORY_MAX >> 20)
-		      : 0;
+	return rc < 0 ? err_set(err, "the document takes too much memory or time to parse") : 0;
 }

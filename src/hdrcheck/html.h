@@ -6,7 +6,8 @@
 #include "common/base/arena.h"
 #include "common/base/err.h"
 
-#define HTML_BYTES_MAX ((size_t)256 << 10)  /* of a document; what follows is not read */
+#define HTML_BYTES_MAX ((size_t)256 << 10) /* of a document; what follows is not read */
+#define HTML_SECONDS_MAX 2 /* of processor time for it: deep nesting takes the square of its depth */
 #define HTML_MEMORY_MAX ((size_t)128 << 20) /* of the tree that gumbo builds for it */
 
 enum html_kind {
@@ -32,7 +33,8 @@ struct html {
 	bool inline_handlers; /* an onload= or the like somewhere */
 };
 
-/* Read the first HTML_BYTES_MAX bytes of text. -1 when the tree would take more than HTML_MEMORY_MAX. */
+/* Read the first HTML_BYTES_MAX bytes of text. -1 when the tree would take more than HTML_MEMORY_MAX, or
+ * longer than HTML_SECONDS_MAX. */
 int html_read(struct arena *a, struct span text, struct html *out, struct err *err);
 
 #endif

@@ -2,6 +2,7 @@
  * on what comes out. How browsers combine policies is another matter (csp.h). */
 #include <stdlib.h>
 
+#include "common/base/map.h"
 #include "common/base/utf8.h"
 #include "hdrcheck/observatory.h"
 #include "hdrcheck/text.h"
@@ -26,7 +27,8 @@ struct directive {
 struct merged {
 	struct directive *at;
 	size_t count;
-	bool duplicates; /* report-uri or report-to stood twice in one policy */
+	struct map index; /* name -> one more than its place; freed by merge */
+	bool duplicates;  /* report-uri or report-to stood twice in one policy */
 };
 
 static struct directive *find(const struct merged *m, struct span name)
@@ -177,14 +179,14 @@ static bool prune(struct arena *a, struct directive *d)
 
 static struct directive *directive_of(struct arena *a, struct merged *m, struct span name)
 {
-	struct directive *d = find(m, name);
+	size_t place = (size_t)(uintptr_t)map_get(&m->index, name);
 
-	if (d == NULL) {
-		m->at = arena_more(a, m->at, m->count, sizeof(*m->at));
-		d = &m->at[m->count++];
-		*d = (struct directive){.name = name};
-	}
-	return d;
+	if (place > 0)
+		return &m->at[place - 1];
+	m->at = arena_more(a, m->at, m->count, sizeof(*m->at));
+	m->at[m->count++] = (struct directive){.name = name};
+	map_put(&m->index, name, (void *)(uintptr_t)m->count);
+	return &m->at[m->count - 1];
 }
 
 static bool merge_directive(struct arena *a, struct merged *m, struct span text, size_t policy, bool several)
@@ -232,23 +234,32 @@ struct policies {
 	size_t count;
 };
 
+static bool merge_policy(struct arena *a, struct merged *m, const struct policies *list, size_t index)
+{
+	struct span rest = without_line_ends(a, list->at[index]), text;
+
+	while (text_piece(&rest, ';', &text))
+		if (!merge_directive(a, m, text, index, list->count > 1))
+			return false;
+	return true;
+}
+
 /* False: the list is invalid. */
 static bool merge(struct arena *a, const struct policies *list, struct merged *out)
 {
+	bool good = true;
+
 	*out = (struct merged){0};
 	for (size_t i = 0; i < list->count; i++)
 		if (text_length(without_line_ends(a, list->at[i])) < SHORTEST_POLICY)
 			return false;
-	for (size_t i = 0; i < list->count; i++) {
-		struct span rest = without_line_ends(a, list->at[i]), text;
-		while (text_piece(&rest, ';', &text))
-			if (!merge_directive(a, out, text, i, list->count > 1))
-				return false;
-	}
+	for (size_t i = 0; good && i < list->count; i++)
+		good = merge_policy(a, out, list, i);
+	map_free(&out->index);
 	for (size_t i = 0; i < out->count; i++)
 		if (out->at[i].count == 0)
 			add(a, &out->at[i], SPAN("'none'"), 0, true);
-	return true;
+	return good;
 }
 
 /* --- Where policies come from --- */

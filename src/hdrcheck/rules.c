@@ -117,6 +117,7 @@ const struct rule rules[] = {
 	{"header-repeated", WARNING, "", "A header that holds one value is sent more than once, which usually is two hops setting it.", "RFC 9110, 5.3"},
 	{"clear-site-data-syntax", WARNING, "Clear-Site-Data", "Its words do nothing without double quotes.", "Clear Site Data, 3.1"},
 	{"reporting-syntax", WARNING, "Reporting-Endpoints", "Not a structured dictionary of URLs in quotes: void.", "RFC 9651, 4.2"},
+	{"html-unreadable", WARNING, "", "The document takes too much memory or time to parse, so its scripts and meta elements are not judged.", ""},
 	{"sri-missing", WARNING, "", "A script of another site runs here whatever becomes of it there: add integrity.", "SRI"},
 	{"sri-invalid", WARNING, "", "The integrity attribute holds no hash that browsers know, and so does nothing.", "SRI, 3.5"},
 	{"script-over-http", ERROR, "", "A script over plain HTTP: blocked on HTTPS pages, or put there by whoever sits on the wire.", "Mixed Content"},

@@ -179,17 +179,17 @@ static void attribute(struct audit *au, const struct hops *h)
 				report_change(au, h, &h->rows[row], hop);
 }
 
-static void judge_hops(struct run *run, struct hops *h, struct report_target *t)
+static void judge_hops(struct run *run, struct hops *h, json_t *record, int64_t took_ms)
 {
 	struct audit au;
+	struct report_target t = {
+		.url = h->at[0].url, .record = record, .took_ms = took_ms, .hops = h, .audit = &au};
 
 	audit_run(&au, h->at[0].r, run->names, (int)run->conf->algorithm);
 	hops_compare(&au.arena, h);
 	attribute(&au, h);
-	t->hops = h;
-	t->audit = &au;
-	check_wishes(run, &au, t);
-	print(run, t);
+	check_wishes(run, &au, &t);
+	print(run, &t);
 	raise_code(run, fails(run, &au) ? EXIT_FOUND : EXIT_GOOD);
 	audit_fini(&au);
 }
@@ -198,7 +198,7 @@ static void judge_hops(struct run *run, struct hops *h, struct report_target *t)
 static void run_hops(struct run *run, struct hops *h, json_t *record)
 {
 	struct fetch_target targets[HOPS_MAX];
-	struct report_target t = {.url = h->at[0].url, .record = record};
+	struct report_target failed = {.url = h->at[0].url, .record = record};
 	struct err err = {0};
 
 	for (size_t i = 0; i < h->count; i++) {
@@ -209,14 +209,13 @@ static void run_hops(struct run *run, struct hops *h, json_t *record)
 	for (size_t i = 0; i < h->count; i++) {
 		fetch_wait(run->fetch, &targets[i]);
 		h->at[i].r = &targets[i].steps[0];
-		t.took_ms = targets[i].took_ms > t.took_ms ? targets[i].took_ms : t.took_ms;
 		if (targets[i].failed && err.text[0] == '\0')
 			err_set(&err, "hop %s: %s: %s", h->at[i].name, h->at[i].url, targets[i].err.text);
 	}
 	if (err.text[0] == '\0')
-		judge_hops(run, h, &t);
+		judge_hops(run, h, record, targets[0].took_ms);
 	else
-		report_error(run, &t, err.text);
+		report_error(run, &failed, err.text);
 	for (size_t i = 0; i < h->count; i++)
 		fetch_target_fini(&targets[i]);
 }

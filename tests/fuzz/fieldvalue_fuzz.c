@@ -38,7 +38,7 @@ static void check_sfield(struct span in)
 	}
 	MUST(step != SFIELD_END || rest.len == 0);
 	rest = in;
-	while ((step = sfield_list_next(&rest, &v)) == SFIELD_NEXT)
+	while (sfield_list_next(&rest, &v) == SFIELD_NEXT)
 		check_inside(&v);
 	if (sfield_item(in, &v))
 		check_within(v.text, in);
