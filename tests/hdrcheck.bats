@@ -103,6 +103,20 @@ ids() {
   [[ $stderr = *'standard input, line 3: not a record'* ]]
 }
 
+@test "records fit their schema" {
+  "$hdrcheck" --json --preload "$top/tests/corpus/headers/preload.json" - <"$top/tests/corpus/headers/cases.jsonl" >records || true
+  start_app
+  "$hdrcheck" --json --profile api --hop "a=$app/?header=X-A:1" --hop "b=$app/" >>records || true
+  /usr/bin/python3 - "$top/share/schema/headers.json" records <<'PY'
+import json, sys, jsonschema
+validator = jsonschema.Draft202012Validator(json.load(open(sys.argv[1])))
+lines = open(sys.argv[2]).readlines()
+assert len(lines) == 1738
+for line in lines[::50] + lines[-1:]:
+    validator.validate(json.loads(line))
+PY
+}
+
 @test "judging its own output again changes nothing" {
   record https://one.example/ 200 "${good[@]}" 'Set-Cookie: a=b' | "$hdrcheck" --json - | jq -c 'del(.took_ms)' >one
   "$hdrcheck" --json - <one | jq -c 'del(.took_ms)' >two

@@ -12,16 +12,16 @@
 
 static int audit(int argc, char **argv)
 {
-	struct conf c;
+	struct flags c;
 	struct err err = {0};
 	int code = EXIT_SUCCESS;
 
-	switch (conf_parse(&c, &argc, &argv, &err)) {
+	switch (flags_parse(&c, &argc, &argv, &err)) {
 	case OPT_RUN: code = run(&c, argv, (size_t)argc); break;
 	case OPT_DONE: break;
 	case OPT_BAD: code = out_die("hdrcheck", &err, EXIT_USAGE); break;
 	}
-	conf_free(&c);
+	flags_free(&c);
 	return code;
 }
 

@@ -14,7 +14,7 @@
 enum { EXIT_GOOD, EXIT_FOUND, EXIT_WRONG_USAGE, EXIT_FAILED };
 
 struct run {
-	const struct conf *conf;
+	const struct flags *conf;
 	struct names *names;
 	struct fetch *fetch;
 	struct headerpolicy *policy;
@@ -65,7 +65,7 @@ static void print_suggestions(const struct run *run, const struct response *r)
 /* What is asked for beside the built-in rules. */
 static void check_wishes(struct run *run, struct audit *au, struct report_target *t)
 {
-	const struct conf *c = run->conf;
+	const struct flags *c = run->conf;
 
 	if (run->policy != NULL)
 		t->policy_met = policy_check(au, run->policy);
@@ -284,7 +284,7 @@ static void run_targets(struct run *run, struct source *source)
 
 static int open_policy(struct run *run, struct err *err)
 {
-	const struct conf *c = run->conf;
+	const struct flags *c = run->conf;
 	const char *profile = c->profile;
 
 	if (profile == NULL && c->policy == NULL && c->suggest != NULL)
@@ -300,7 +300,7 @@ static int open_policy(struct run *run, struct err *err)
 
 static int open_all(struct run *run, struct err *err)
 {
-	const struct conf *c = run->conf;
+	const struct flags *c = run->conf;
 
 	if ((run->names = names_new(c->preload, err)) == NULL || open_policy(run, err) < 0)
 		return -1;
@@ -318,7 +318,7 @@ static void close_all(struct run *run)
 	names_free(run->names);
 }
 
-int run(const struct conf *c, char **urls, size_t count)
+int run(const struct flags *c, char **urls, size_t count)
 {
 	struct run run = {.conf = c};
 	struct source source;

@@ -10,7 +10,7 @@
 
 #define CAPTURE_MAX ((size_t)16 << 20) /* bytes of a capture of curl */
 
-void source_init(struct source *s, const struct conf *c, char **urls, size_t count)
+void source_init(struct source *s, const struct flags *c, char **urls, size_t count)
 {
 	*s = (struct source){.conf = c, .urls = urls, .count = count};
 }
@@ -52,7 +52,7 @@ int source_pass(struct source_item *item, struct report *out)
 
 /* --- Captures --- */
 
-static struct source_item *from_curl(const struct conf *c, const char *url)
+static struct source_item *from_curl(const struct flags *c, const char *url)
 {
 	struct source_item *item = item_new(url);
 	struct arena *a = &item->target.arena;
@@ -193,7 +193,7 @@ static const char *with_path(struct arena *a, const char *url, const char *path)
 	return arena_printf(a, "%.*s%s%s", (int)head, url, path[0] == '/' ? "" : "/", path);
 }
 
-static struct span split_path(const struct conf *c, size_t index)
+static struct span split_path(const struct flags *c, size_t index)
 {
 	for (size_t i = 0; i < c->paths.count; i++) {
 		struct span rest = span_str(c->paths.items[i]), item;

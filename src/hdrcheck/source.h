@@ -2,7 +2,7 @@
 #ifndef HDRCHECK_SOURCE_H
 #define HDRCHECK_SOURCE_H
 
-#include "hdrcheck/conf.h"
+#include "hdrcheck/flags.h"
 
 struct source_item {
 	struct fetch_target target; /* its arena holds everything */
@@ -17,14 +17,14 @@ struct source_item {
 };
 
 struct source {
-	const struct conf *conf;
+	const struct flags *conf;
 	char **urls;
 	size_t count, next, next_path;
 	char *line; /* of standard input */
 	size_t cap, lines, broken_lines;
 };
 
-void source_init(struct source *s, const struct conf *c, char **urls, size_t count);
+void source_init(struct source *s, const struct flags *c, char **urls, size_t count);
 void source_fini(struct source *s);
 /* The next one, to be freed by the caller; NULL at the end. */
 struct source_item *source_next(struct source *s);

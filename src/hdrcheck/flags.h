@@ -1,14 +1,14 @@
 /* The command line of hdrcheck. */
-#ifndef HDRCHECK_CONF_H
-#define HDRCHECK_CONF_H
+#ifndef HDRCHECK_FLAGS_H
+#define HDRCHECK_FLAGS_H
 
 #include "hdrcheck/fetch.h"
 #include "hdrcheck/report.h"
 
-#define CONF_POLICY_ONLY \
+#define FLAGS_POLICY_ONLY \
 	((enum severity)(SEVERITY_ERROR + 1)) /* no finding of the built-in rules fails a target */
 
-struct conf {
+struct flags {
 	struct fetch_options fetch;
 	struct opt_list hops, paths;
 	const char *policy, *profile, *grade, *expect, *suggest, *preload, *from_curl;
@@ -22,7 +22,7 @@ struct conf {
 };
 
 /* Parse argv without the program's name; operands are left in it. */
-enum opt_result conf_parse(struct conf *c, int *argc, char ***argv, struct err *err);
-void conf_free(struct conf *c);
+enum opt_result flags_parse(struct flags *c, int *argc, char ***argv, struct err *err);
+void flags_free(struct flags *c);
 
 #endif

@@ -5,55 +5,55 @@
 
 #include "common/base/duration.h"
 #include "common/base/version.h"
-#include "hdrcheck/conf.h"
+#include "hdrcheck/flags.h"
 #include "hdrcheck/policy.h"
 #include "hdrcheck/suggest.h"
 
 static const struct opt options[] = {
 	{0, "hop", "NAME=URL", "the same page at a hop, from the outside in; repeat it",
-		OPT_LIST(struct conf, hops), NULL},
-	{0, "policy", "FILE", "what responses must be like (header-policy(5))", OPT_TEXT(struct conf, policy),
-		"OUTBORE_HDRCHECK_POLICY"},
-	{0, "profile", "NAME", "the same, built in: " POLICY_PROFILES, OPT_TEXT(struct conf, profile),
+		OPT_LIST(struct flags, hops), NULL},
+	{0, "policy", "FILE", "what responses must be like (header-policy(5))",
+		OPT_TEXT(struct flags, policy), "OUTBORE_HDRCHECK_POLICY"},
+	{0, "profile", "NAME", "the same, built in: " POLICY_PROFILES, OPT_TEXT(struct flags, profile),
 		"OUTBORE_HDRCHECK_PROFILE"},
-	{0, "paths", "PATH,...", "look at these paths of each URL", OPT_LIST(struct conf, paths), NULL},
+	{0, "paths", "PATH,...", "look at these paths of each URL", OPT_LIST(struct flags, paths), NULL},
 	{0, "grade-at-least", "GRADE", "fail below this grade of the Observatory: A+, A, ... F",
-		OPT_TEXT(struct conf, grade), NULL},
+		OPT_TEXT(struct flags, grade), NULL},
 	{0, "fail-on", "SEVERITY",
 		"the least finding that fails a target: error, warning, info (default error; with a\n"
 		"                                   policy: only what it asks for)",
-		OPT_TEXT(struct conf, fail_on_text), NULL},
+		OPT_TEXT(struct flags, fail_on_text), NULL},
 	{0, "expect", "FILE", "fail where it is not as in this run, saved with --json",
-		OPT_TEXT(struct conf, expect), NULL},
+		OPT_TEXT(struct flags, expect), NULL},
 	{0, "suggest", "SERVER", "print the lines that reach the policy: " SUGGEST_SERVERS,
-		OPT_TEXT(struct conf, suggest), NULL},
+		OPT_TEXT(struct flags, suggest), NULL},
 	{0, "algorithm", "N", "of the Observatory: 4 or 6 (default 6)",
-		OPT_NUMBER(struct conf, algorithm, 4, 6), NULL},
-	{0, "preload", "FILE", "the HSTS preload list, as JSON", OPT_TEXT(struct conf, preload),
+		OPT_NUMBER(struct flags, algorithm, 4, 6), NULL},
+	{0, "preload", "FILE", "the HSTS preload list, as JSON", OPT_TEXT(struct flags, preload),
 		"OUTBORE_HDRCHECK_PRELOAD"},
-	{0, "from-curl", "FILE", "judge what `curl -i URL` wrote to FILE", OPT_TEXT(struct conf, from_curl),
+	{0, "from-curl", "FILE", "judge what `curl -i URL` wrote to FILE", OPT_TEXT(struct flags, from_curl),
 		NULL},
-	{0, "format", "FORMAT", "text, json, sarif, junit or github", OPT_TEXT(struct conf, format_text),
+	{0, "format", "FORMAT", "text, json, sarif, junit or github", OPT_TEXT(struct flags, format_text),
 		"OUTBORE_HDRCHECK_FORMAT"},
-	{0, "json", NULL, "one record a line: --format json", OPT_BOOL(struct conf, json), NULL},
-	{0, "color", "WHEN", "auto, always or never", OPT_TEXT(struct conf, colour_text), NULL},
-	{'q', "quiet", NULL, "no tests, no findings of the lowest severity", OPT_BOOL(struct conf, quiet),
+	{0, "json", NULL, "one record a line: --format json", OPT_BOOL(struct flags, json), NULL},
+	{0, "color", "WHEN", "auto, always or never", OPT_TEXT(struct flags, colour_text), NULL},
+	{'q', "quiet", NULL, "no tests, no findings of the lowest severity", OPT_BOOL(struct flags, quiet),
 		NULL},
 	{0, "connect-to", "H1:P1:H2:P2", "connect to H2:P2 instead of H1:P1, as curl does",
-		OPT_LIST(struct conf, fetch.connect_to), NULL},
+		OPT_LIST(struct flags, fetch.connect_to), NULL},
 	{0, "resolve", "HOST:PORT:ADDR", "the address of a host, as for curl",
-		OPT_LIST(struct conf, fetch.resolve), NULL},
-	{0, "cacert", "FILE", "trust these authorities", OPT_TEXT(struct conf, fetch.cacert), NULL},
+		OPT_LIST(struct flags, fetch.resolve), NULL},
+	{0, "cacert", "FILE", "trust these authorities", OPT_TEXT(struct flags, fetch.cacert), NULL},
 	{'k', "insecure", NULL, "go on when the certificate does not hold, and report it",
-		OPT_BOOL(struct conf, fetch.insecure), NULL},
-	{'H', "header", "NAME:VALUE", "send this as well", OPT_LIST(struct conf, fetch.headers), NULL},
-	{'A', "user-agent", "TEXT", "who asks", OPT_TEXT(struct conf, fetch.user_agent), NULL},
+		OPT_BOOL(struct flags, fetch.insecure), NULL},
+	{'H', "header", "NAME:VALUE", "send this as well", OPT_LIST(struct flags, fetch.headers), NULL},
+	{'A', "user-agent", "TEXT", "who asks", OPT_TEXT(struct flags, fetch.user_agent), NULL},
 	{0, "timeout", "DURATION", "of one request (default 30s)",
-		OPT_TIME(struct conf, fetch.timeout_ns, DURATION_MS, 3600 * DURATION_S), NULL},
+		OPT_TIME(struct flags, fetch.timeout_ns, DURATION_MS, 3600 * DURATION_S), NULL},
 	{0, "max-redirs", "N", "redirects that are followed (default 10)",
-		OPT_NUMBER(struct conf, fetch.max_redirs, 0, 50), NULL},
-	{0, "http1.1", NULL, "speak HTTP/1.1", OPT_BOOL(struct conf, fetch.http1), NULL},
-	{0, "http2", NULL, "speak HTTP/2 over TLS where the server does", OPT_BOOL(struct conf, fetch.http2),
+		OPT_NUMBER(struct flags, fetch.max_redirs, 0, 50), NULL},
+	{0, "http1.1", NULL, "speak HTTP/1.1", OPT_BOOL(struct flags, fetch.http1), NULL},
+	{0, "http2", NULL, "speak HTTP/2 over TLS where the server does", OPT_BOOL(struct flags, fetch.http2),
 		NULL},
 	{0},
 };
@@ -68,9 +68,9 @@ static const struct opt_program program = {
 	.options = options,
 };
 
-static int check_severity(struct conf *c, struct err *err)
+static int check_severity(struct flags *c, struct err *err)
 {
-	c->fail_on = c->policy != NULL || c->profile != NULL ? CONF_POLICY_ONLY : SEVERITY_ERROR;
+	c->fail_on = c->policy != NULL || c->profile != NULL ? FLAGS_POLICY_ONLY : SEVERITY_ERROR;
 	if (c->fail_on_text == NULL)
 		return 0;
 	for (enum severity s = SEVERITY_INFO; s <= SEVERITY_ERROR; s++)
@@ -81,7 +81,7 @@ static int check_severity(struct conf *c, struct err *err)
 	return err_set(err, "--fail-on: \"%s\" is none of error, warning and info", c->fail_on_text);
 }
 
-static int check_output(struct conf *c, struct err *err)
+static int check_output(struct flags *c, struct err *err)
 {
 	const char *colour = c->colour_text != NULL ? c->colour_text : "auto";
 
@@ -98,7 +98,7 @@ static int check_output(struct conf *c, struct err *err)
 	return 0;
 }
 
-static int check_policy(const struct conf *c, struct err *err)
+static int check_policy(const struct flags *c, struct err *err)
 {
 	if (c->policy != NULL && c->profile != NULL)
 		return err_set(err, "--policy and --profile exclude each other");
@@ -129,7 +129,7 @@ static int check_hops(const struct opt_list *hops, struct err *err)
 	return 0;
 }
 
-static int check(struct conf *c, int argc, struct err *err)
+static int check(struct flags *c, int argc, struct err *err)
 {
 	if (c->algorithm != 4 && c->algorithm != 6)
 		return err_set(err, "--algorithm: 4 or 6");
@@ -147,11 +147,11 @@ static int check(struct conf *c, int argc, struct err *err)
 	return check_policy(c, err);
 }
 
-enum opt_result conf_parse(struct conf *c, int *argc, char ***argv, struct err *err)
+enum opt_result flags_parse(struct flags *c, int *argc, char ***argv, struct err *err)
 {
 	struct opt_seen seen = {0};
 
-	*c = (struct conf){
+	*c = (struct flags){
 		.algorithm = 6,
 		.fetch = {.timeout_ns = 30 * DURATION_S, .max_redirs = 10, .user_agent = "hdrcheck/" VERSION},
 	};
@@ -163,7 +163,7 @@ enum opt_result conf_parse(struct conf *c, int *argc, char ***argv, struct err *
 	return result;
 }
 
-void conf_free(struct conf *c)
+void flags_free(struct flags *c)
 {
 	opt_free(options, c);
 }
