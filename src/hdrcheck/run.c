@@ -197,7 +197,7 @@ static void judge_hops(struct run *run, struct hops *h, json_t *record, int64_t 
 /* Fetch each hop, and judge what the outermost answers; with one that cannot be fetched there is nothing to compare. */
 static void run_hops(struct run *run, struct hops *h, json_t *record)
 {
-	struct fetch_target targets[HOPS_MAX];
+	struct fetch_target targets[HOPS_MAX] = {0};
 	struct report_target failed = {.url = h->at[0].url, .record = record};
 	struct err err = {0};
 
