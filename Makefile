@@ -10,7 +10,6 @@ FUZZ_TIME ?= 30# seconds for each fuzz target
 
 # A program is src/NAME/main.c, the rest of its folder and what it needs of src/common.
 PROGRAMS := tunnel wscat ingress-lint hdrcheck
-LIBS_hdrcheck := -lcurl -lpsl -lgumbo# a library that one program alone needs
 LIBS     := -ledit -lssl -lcrypto -lnghttp2 -lwslay -luv -lyaml -ljansson -lidn2 -lz -lm -pthread
 LIBS_hdrcheck := -lcurl -lpsl -lgumbo# a library that one program alone needs
 
