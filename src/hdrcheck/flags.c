@@ -85,8 +85,8 @@ static int check_output(struct flags *c, struct err *err)
 {
 	const char *colour = c->colour_text != NULL ? c->colour_text : "auto";
 
-	c->format = c->json ? REPORT_JSON : REPORT_TEXT;
-	if (c->format_text != NULL && !c->json && !report_format_of(c->format_text, &c->format))
+	c->format = c->json ? SHOW_JSON : SHOW_TEXT;
+	if (c->format_text != NULL && !c->json && !show_format_of(c->format_text, &c->format))
 		return err_set(err, "--format: \"%s\" is none of text, json, sarif, junit and github",
 			c->format_text);
 	if (strcmp(colour, "auto") == 0)

@@ -3,7 +3,7 @@
 #define HDRCHECK_FLAGS_H
 
 #include "hdrcheck/fetch.h"
-#include "hdrcheck/report.h"
+#include "hdrcheck/show.h"
 
 #define FLAGS_POLICY_ONLY \
 	((enum severity)(SEVERITY_ERROR + 1)) /* no finding of the built-in rules fails a target */
@@ -17,7 +17,7 @@ struct flags {
 	int64_t algorithm;
 
 	enum severity fail_on; /* the least that fails a target */
-	enum report_format format;
+	enum show_format format;
 	bool colour;
 };
 

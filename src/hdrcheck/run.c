@@ -19,7 +19,7 @@ struct run {
 	struct fetch *fetch;
 	struct headerpolicy *policy;
 	struct drift *drift;
-	struct report report;
+	struct show report;
 	bool broken_output;
 	int code; /* the worst so far */
 };
@@ -63,7 +63,7 @@ static void print_suggestions(const struct run *run, const struct response *r)
 }
 
 /* What is asked for beside the built-in rules. */
-static void check_wishes(struct run *run, struct audit *au, struct report_target *t)
+static void check_wishes(struct run *run, struct audit *au, struct show_target *t)
 {
 	const struct flags *c = run->conf;
 
@@ -77,19 +77,19 @@ static void check_wishes(struct run *run, struct audit *au, struct report_target
 		drift_check(au, run->drift, t->url);
 }
 
-static void print(struct run *run, const struct report_target *t)
+static void print(struct run *run, const struct show_target *t)
 {
-	if (report_target(&run->report, t) < 0)
+	if (show_target(&run->report, t) < 0)
 		run->broken_output = true;
 }
 
-static void report_error(struct run *run, struct report_target *t, const char *why)
+static void report_error(struct run *run, struct show_target *t, const char *why)
 {
 	struct err err;
 
 	t->error = why;
 	err_set(&err, "%s: %s", t->url, why);
-	if (run->report.format != REPORT_TEXT)
+	if (run->report.format != SHOW_TEXT)
 		out_die("hdrcheck", &err, 0);
 	print(run, t);
 	raise_code(run, EXIT_FAILED);
@@ -97,7 +97,7 @@ static void report_error(struct run *run, struct report_target *t, const char *w
 
 static void judge(struct run *run, struct source_item *item)
 {
-	struct report_target t = {.url = item->url, .record = item->record, .took_ms = item->target.took_ms};
+	struct show_target t = {.url = item->url, .record = item->record, .took_ms = item->target.took_ms};
 	struct audit au;
 
 	if (item->error.text[0] != '\0') {
@@ -182,7 +182,7 @@ static void attribute(struct audit *au, const struct hops *h)
 static void judge_hops(struct run *run, struct hops *h, json_t *record, int64_t took_ms)
 {
 	struct audit au;
-	struct report_target t = {
+	struct show_target t = {
 		.url = h->at[0].url, .record = record, .took_ms = took_ms, .hops = h, .audit = &au};
 
 	audit_run(&au, h->at[0].r, run->names, (int)run->conf->algorithm);
@@ -198,7 +198,7 @@ static void judge_hops(struct run *run, struct hops *h, json_t *record, int64_t 
 static void run_hops(struct run *run, struct hops *h, json_t *record)
 {
 	struct fetch_target targets[HOPS_MAX] = {0};
-	struct report_target failed = {.url = h->at[0].url, .record = record};
+	struct show_target failed = {.url = h->at[0].url, .record = record};
 	struct err err = {0};
 
 	for (size_t i = 0; i < h->count; i++) {
@@ -328,7 +328,7 @@ int run(const struct flags *c, char **urls, size_t count)
 		close_all(&run);
 		return out_die("hdrcheck", &err, EXIT_FAILED);
 	}
-	report_begin(&run.report, stdout, c->format);
+	show_begin(&run.report, stdout, c->format);
 	run.report.colour = c->colour;
 	run.report.quiet = c->quiet;
 	if (c->hops.count > 0) {
@@ -338,7 +338,7 @@ int run(const struct flags *c, char **urls, size_t count)
 		run_targets(&run, &source);
 		source_fini(&source);
 	}
-	if (!run.broken_output && report_end(&run.report) < 0)
+	if (!run.broken_output && show_end(&run.report) < 0)
 		run.broken_output = true;
 	close_all(&run);
 	return run.code;

@@ -45,9 +45,9 @@ void source_item_fetched(struct source_item *item)
 		item->response = &item->target.steps[item->target.count - 1];
 }
 
-int source_pass(struct source_item *item, struct report *out)
+int source_pass(struct source_item *item, struct show *out)
 {
-	return out->format == REPORT_JSON ? out_line(out->to, json_incref(item->record)) : 0;
+	return out->format == SHOW_JSON ? out_line(out->to, json_incref(item->record)) : 0;
 }
 
 /* --- Captures --- */

@@ -31,7 +31,7 @@ struct source_item *source_next(struct source *s);
 /* The target has been fetched: what came of it is what there is to judge. */
 void source_item_fetched(struct source_item *item);
 /* Print a record that passes. -1 when the stream failed. */
-int source_pass(struct source_item *item, struct report *out);
+int source_pass(struct source_item *item, struct show *out);
 void source_item_free(struct source_item *item);
 
 #endif

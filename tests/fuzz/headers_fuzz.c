@@ -3,15 +3,15 @@
 #include <jansson.h>
 
 #include "fuzz.h"
-#include "hdrcheck/report.h"
+#include "hdrcheck/show.h"
 
 static char *judge(const struct response *r, const struct names *names, int algorithm)
 {
 	struct audit au;
 
 	audit_run(&au, r, names, algorithm);
-	struct report_target t = {.url = "https://a.example/", .audit = &au};
-	json_t *record = report_record(&t);
+	struct show_target t = {.url = "https://a.example/", .audit = &au};
+	json_t *record = show_record(&t);
 	MUST(record != NULL && audit_score(&au) >= 0 && audit_score(&au) <= 100);
 	for (size_t i = 0; i < au.count; i++)
 		MUST(au.findings[i].column <= au.findings[i].value.len + 1);

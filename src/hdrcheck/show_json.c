@@ -1,9 +1,9 @@
 /* Records (share/schema has their shape). */
 #include "common/base/out.h"
 #include "common/base/utf8.h"
-#include "hdrcheck/report.h"
+#include "hdrcheck/show.h"
 
-json_t *report_json_text(struct span s)
+json_t *show_json_text(struct span s)
 {
 	json_t *text = s.p != NULL ? json_stringn(s.p, s.len) : json_null();
 
@@ -80,8 +80,8 @@ static json_t *csp_record(const struct eval_list *list)
 		const struct eval_finding *f = &list->at[i];
 		json_t *one = json_pack("{s:I, s:s, s:s}", "policy", (json_int_t)f->policy, "type", f->type,
 			"severity", f->severity);
-		put(one, "directive", report_json_text(f->directive));
-		put(one, "value", report_json_text(f->value));
+		put(one, "directive", show_json_text(f->directive));
+		put(one, "value", show_json_text(f->value));
 		if (f->meta)
 			put(one, "source", json_string("meta"));
 		json_array_append_new(out, one);
@@ -103,9 +103,9 @@ static json_t *hops_record(const struct hops *h)
 				continue;
 			json_t *one = json_pack("{s:s, s:I}", "change", hop_change_name(r->change[i]),
 				"lines", (json_int_t)r->lines[i]);
-			put(one, "header", report_json_text(r->name));
-			put(one, "from", report_json_text(r->values[i + 1]));
-			put(one, "to", report_json_text(r->values[i]));
+			put(one, "header", show_json_text(r->name));
+			put(one, "from", show_json_text(r->values[i + 1]));
+			put(one, "to", show_json_text(r->values[i]));
 			json_array_append_new(changes, one);
 		}
 		json_array_append_new(
@@ -128,7 +128,7 @@ static json_t *cookie_text(struct span value)
 	if (equals < end)
 		buf_add_str(&line, "=...");
 	buf_add(&line, value.p + end, value.len - end);
-	json_t *out = report_json_text(buf_span(&line));
+	json_t *out = show_json_text(buf_span(&line));
 	buf_free(&line);
 	return out;
 }
@@ -141,8 +141,8 @@ static json_t *fields_record(const struct fields *headers)
 		const struct field *f = &headers->at[i];
 		bool cookie = span_eq_nocase(f->name, SPAN("set-cookie"));
 		json_array_append_new(
-			out, json_pack("[o, o]", report_json_text(f->name),
-				     cookie ? cookie_text(f->value) : report_json_text(f->value)));
+			out, json_pack("[o, o]", show_json_text(f->name),
+				     cookie ? cookie_text(f->value) : show_json_text(f->value)));
 	}
 	return out;
 }
@@ -153,12 +153,12 @@ static json_t *response_record(const struct response *r)
 		[HTTPS_VALID] = "valid", [HTTPS_INVALID] = "invalid", [HTTPS_NONE] = "none"};
 	json_t *out = json_object(), *chain = json_array();
 
-	put(out, "request_url", report_json_text(r->request_url));
-	put(out, "host", report_json_text(r->host));
+	put(out, "request_url", show_json_text(r->request_url));
+	put(out, "host", show_json_text(r->host));
 	put(out, "https", json_string(https[r->https]));
 	for (size_t i = 0; i < r->http_chain_count; i++)
 		json_array_append_new(chain,
-			json_pack("[o, i]", report_json_text(r->http_chain[i].url), r->http_chain[i].status));
+			json_pack("[o, i]", show_json_text(r->http_chain[i].url), r->http_chain[i].status));
 	if (r->has_http_chain)
 		put(out, "http_chain", chain);
 	else {
@@ -167,7 +167,7 @@ static json_t *response_record(const struct response *r)
 	}
 	if (r->has_cors)
 		put(out, "cors",
-			json_pack("{s:o, s:i, s:o}", "origin", report_json_text(r->cors_origin), "status",
+			json_pack("{s:o, s:i, s:o}", "origin", show_json_text(r->cors_origin), "status",
 				r->cors_status, "headers", fields_record(&r->cors)));
 	put(out, "status", json_integer(r->status));
 	put(out, "headers", fields_record(&r->headers));
@@ -181,10 +181,10 @@ static json_t *finding_record(const struct finding *f)
 	json_t *out = json_pack("{s:s, s:s, s:s, s:s}", "tool", "hdrcheck", "id", f->rule->id, "severity",
 		severity_name(f->rule->severity), "message", f->message);
 
-	put(out, "where", f->hop != NULL ? json_string(f->hop) : report_json_text(f->header));
-	put(out, "header", report_json_text(f->header));
+	put(out, "where", f->hop != NULL ? json_string(f->hop) : show_json_text(f->header));
+	put(out, "header", show_json_text(f->header));
 	if (f->value.p != NULL)
-		put(out, "evidence", report_json_text(f->value));
+		put(out, "evidence", show_json_text(f->value));
 	if (f->column > 0)
 		put(out, "column", json_integer((json_int_t)f->column));
 	if (f->url != NULL)
@@ -196,7 +196,7 @@ static json_t *finding_record(const struct finding *f)
 static json_t *error_finding(const char *why)
 {
 	return json_pack("{s:s, s:s, s:s, s:o}", "tool", "hdrcheck", "id", "not-judged", "severity", "error",
-		"message", report_json_text(span_str(why)));
+		"message", show_json_text(span_str(why)));
 }
 
 /* Findings of other tools stay; our own of an earlier run go. */
@@ -242,10 +242,10 @@ static void put_target(json_t *out, const char *url)
 		put(out, "target", target);
 	}
 	if (json_object_get(target, "url") == NULL && url != NULL)
-		put(target, "url", report_json_text(span_str(url)));
+		put(target, "url", show_json_text(span_str(url)));
 }
 
-static json_t *headers_record(const struct report_target *t)
+static json_t *headers_record(const struct show_target *t)
 {
 	json_t *out = json_object();
 
@@ -259,7 +259,7 @@ static json_t *headers_record(const struct report_target *t)
 	return out;
 }
 
-json_t *report_record(const struct report_target *t)
+json_t *show_record(const struct show_target *t)
 {
 	json_t *out = t->record != NULL ? json_deep_copy(t->record) : json_object();
 	json_t *findings = findings_of(out);

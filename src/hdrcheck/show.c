@@ -3,30 +3,30 @@
 #include <string.h>
 
 #include "common/base/out.h"
-#include "hdrcheck/report.h"
+#include "hdrcheck/show.h"
 
-bool report_format_of(const char *text, enum report_format *out)
+bool show_format_of(const char *text, enum show_format *out)
 {
-	static const char *const names[] = {[REPORT_TEXT] = "text",
-		[REPORT_JSON] = "json",
-		[REPORT_SARIF] = "sarif",
-		[REPORT_JUNIT] = "junit",
-		[REPORT_GITHUB] = "github"};
+	static const char *const names[] = {[SHOW_TEXT] = "text",
+		[SHOW_JSON] = "json",
+		[SHOW_SARIF] = "sarif",
+		[SHOW_JUNIT] = "junit",
+		[SHOW_GITHUB] = "github"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(text, names[i]) == 0) {
-			*out = (enum report_format)i;
+			*out = (enum show_format)i;
 			return true;
 		}
 	return false;
 }
 
-void report_begin(struct report *out, FILE *to, enum report_format format)
+void show_begin(struct show *out, FILE *to, enum show_format format)
 {
-	*out = (struct report){.to = to, .format = format};
-	if (format == REPORT_SARIF)
+	*out = (struct show){.to = to, .format = format};
+	if (format == SHOW_SARIF)
 		out->collected = json_array();
-	if (format == REPORT_JUNIT)
+	if (format == SHOW_JUNIT)
 		fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n", to);
 }
 
@@ -44,14 +44,14 @@ static void print_escaped(FILE *to, struct span s)
 	buf_free(&text);
 }
 
-static const char *paint(const struct report *out, enum severity severity)
+static const char *paint(const struct show *out, enum severity severity)
 {
 	static const char *const colours[] = {"\033[36m", "\033[33m", "\033[31m"};
 
 	return out->colour ? colours[severity] : "";
 }
 
-static void print_finding(const struct report *out, const struct finding *f)
+static void print_finding(const struct show *out, const struct finding *f)
 {
 	const char *off = out->colour ? "\033[0m" : "";
 
@@ -80,7 +80,7 @@ static void print_finding(const struct report *out, const struct finding *f)
 	}
 }
 
-static void print_tests(const struct report *out, const struct observatory *o)
+static void print_tests(const struct show *out, const struct observatory *o)
 {
 	for (enum obs_test t = 0; t < OBS_TESTS; t++)
 		if (o->tests[t] != NULL)
@@ -88,7 +88,7 @@ static void print_tests(const struct report *out, const struct observatory *o)
 				observatory_modifier(o, t), observatory_test_name(t), o->tests[t]->name);
 }
 
-static void print_hops(const struct report *out, const struct hops *h)
+static void print_hops(const struct show *out, const struct hops *h)
 {
 	fputs("  hops, from the outside in:\n", out->to);
 	for (size_t row = 0; row < h->row_count; row++) {
@@ -105,7 +105,7 @@ static void print_hops(const struct report *out, const struct hops *h)
 	}
 }
 
-void report_text(struct report *out, const struct report_target *t)
+void show_text(struct show *out, const struct show_target *t)
 {
 	if (out->count++ > 0)
 		fputc('\n', out->to);
@@ -137,39 +137,39 @@ void report_text(struct report *out, const struct report_target *t)
 			t->audit->r->status, audit_score(t->audit));
 }
 
-int report_target(struct report *out, const struct report_target *t)
+int show_target(struct show *out, const struct show_target *t)
 {
 	struct buf suite = {0};
 
 	switch (out->format) {
-	case REPORT_TEXT: report_text(out, t); break;
-	case REPORT_JSON: return out_line(out->to, report_record(t));
-	case REPORT_SARIF: {
-		json_t *results = report_sarif_results(t);
+	case SHOW_TEXT: show_text(out, t); break;
+	case SHOW_JSON: return out_line(out->to, show_record(t));
+	case SHOW_SARIF: {
+		json_t *results = show_sarif_results(t);
 		json_array_extend(out->collected, results);
 		json_decref(results);
 		break;
 	}
-	case REPORT_JUNIT:
-		report_junit_suite(&suite, t);
+	case SHOW_JUNIT:
+		show_junit_suite(&suite, t);
 		fwrite(buf_span(&suite).p, 1, buf_len(&suite), out->to);
 		buf_free(&suite);
 		break;
-	case REPORT_GITHUB: report_github(out, t); break;
+	case SHOW_GITHUB: show_github(out, t); break;
 	}
 	return fflush(out->to) == EOF ? -1 : 0;
 }
 
-int report_end(struct report *out)
+int show_end(struct show *out)
 {
-	if (out->format == REPORT_SARIF) {
-		json_t *log = report_sarif(out->collected);
+	if (out->format == SHOW_SARIF) {
+		json_t *log = show_sarif(out->collected);
 		out->collected = NULL;
 		json_dumpf(log, out->to, JSON_INDENT(2));
 		fputc('\n', out->to);
 		json_decref(log);
 	}
-	if (out->format == REPORT_JUNIT)
+	if (out->format == SHOW_JUNIT)
 		fputs("</testsuites>\n", out->to);
 	return fflush(out->to) == EOF ? -1 : 0;
 }

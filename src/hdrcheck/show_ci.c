@@ -3,7 +3,7 @@
 
 #include "common/base/out.h"
 #include "common/base/version.h"
-#include "hdrcheck/report.h"
+#include "hdrcheck/show.h"
 
 /* --- SARIF --- */
 
@@ -15,11 +15,11 @@ static const char *sarif_level(enum severity severity)
 static json_t *sarif_result(const char *id, const char *level, const char *message, const char *url)
 {
 	return json_pack("{s:s, s:s, s:{s:o}, s:[{s:{s:{s:o}}}]}", "ruleId", id, "level", level, "message",
-		"text", report_json_text(span_str(message)), "locations", "physicalLocation",
-		"artifactLocation", "uri", report_json_text(span_str(url)));
+		"text", show_json_text(span_str(message)), "locations", "physicalLocation",
+		"artifactLocation", "uri", show_json_text(span_str(url)));
 }
 
-json_t *report_sarif_results(const struct report_target *t)
+json_t *show_sarif_results(const struct show_target *t)
 {
 	json_t *out = json_array();
 
@@ -33,7 +33,7 @@ json_t *report_sarif_results(const struct report_target *t)
 	return out;
 }
 
-json_t *report_sarif(json_t *results)
+json_t *show_sarif(json_t *results)
 {
 	json_t *list = json_array();
 
@@ -87,7 +87,7 @@ static bool is_failure(const struct finding *f)
 	return f->rule->severity > SEVERITY_INFO;
 }
 
-void report_junit_suite(struct buf *to, const struct report_target *t)
+void show_junit_suite(struct buf *to, const struct show_target *t)
 {
 	size_t cases = 0, failures = 0;
 	struct buf list = {0};
@@ -143,7 +143,7 @@ static void print_command(FILE *to, const char *command, const char *id, const c
 	buf_free(&line);
 }
 
-void report_github(struct report *out, const struct report_target *t)
+void show_github(struct show *out, const struct show_target *t)
 {
 	if (t->error != NULL)
 		print_command(out->to, "error", "not-judged", t->url, t->error);
