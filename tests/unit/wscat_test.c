@@ -48,6 +48,15 @@ static void configurations_are_read(void)
 			PRODUCT_NGINX, "WS-NGINX-11", "WS-NGINX-10"},
 		{"server { listen 80; location / { proxy_pass http://10.0.0.9:4000; } }", PRODUCT_NGINX,
 			"WS-NGINX-12", NULL},
+		{"server { listen 80; location / { location /app/ { proxy_pass http://10.0.0.1:3000; }\n"
+		 "location /other/ { proxy_pass http://10.0.0.1:3000/; } } }",
+			PRODUCT_NGINX, "WS-NGINX-10", "WS-NGINX-16"},
+		{"server { listen 80; location /app/ { proxy_set_header Upgrade $http_upgrade;\n"
+		 "location ~ ws$ { proxy_set_header X-A b; proxy_pass http://10.0.0.1:3000; } } }",
+			PRODUCT_NGINX, "WS-NGINX-05", "WS-NGINX-16"},
+		{"server { listen 80; location ^~ /app/ { return 404; } location ~ ws$ { proxy_pass "
+		 "http://10.0.0.1:3000; } }",
+			PRODUCT_NGINX, "WS-NGINX-16", "WS-NGINX-01"},
 		{"ProxyPass /app/ http://10.0.0.1:3000/", PRODUCT_APACHE, "WS-APACHE-01", "WS-APACHE-12"},
 		{"ProxyPass /app/ http://10.0.0.1:3000/ upgrade=websocket", PRODUCT_APACHE, NULL,
 			"WS-APACHE-01"},
