@@ -172,6 +172,21 @@ serve() {
   [[ $stderr == *'auto, always or never'* ]]
 }
 
+@test "probe: --deep asks hops that work further" {
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout key.pem -out cert.pem \
+    -subj /CN=test -addext 'subjectAltName=IP:127.0.0.1' 2>openssl.log
+  serve app --cert cert.pem --key key.pem
+  run -0 "$wscat" probe --json --deep -k "$url_app"
+  [ "$(jq -r '.ws.hops[0].replies | keys | join(" ")' <<<"$output")" = 'http2 plain upgrade version_12 with_length' ]
+  [ "$(jq -r '.ws.hops[0].replies | [.http2.opened, .http2.status, .version_12.status, .with_length.asked] | @csv' <<<"$output")" = 'true,200,426,' ]
+  run -0 "$wscat" probe --json "$url_app" -k
+  [ "$(jq -r '.ws.hops[0].replies | keys | join(" ")' <<<"$output")" = upgrade ]
+  # A hop that fails over HTTP/1.1 is tried over HTTP/2 without being told to.
+  serve bad --cert cert.pem --key key.pem --reject 404
+  run -1 "$wscat" probe --json -k "$url_bad"
+  [ "$(jq -r '.ws.hops[0].replies.http2.status' <<<"$output")" = 404 ]
+}
+
 @test "probe: nothing to reach is exit status 3" {
   run -3 "$wscat" probe ws://127.0.0.1:1/
   run -2 --separate-stderr "$wscat" probe

@@ -23,6 +23,8 @@ static const struct opt options[] = {
 		OPT_LIST(struct probe_conf, configs), NULL},
 	{0, "echo", NULL, "send a text and see whether it comes back", OPT_BOOL(struct probe_conf, echo),
 		NULL},
+	{0, "deep", NULL, "ask hops that work further, and remark on what is odd",
+		OPT_BOOL(struct probe_conf, deep), NULL},
 	{0, "idle", "TIME", "find the idle timeout, up to this long",
 		OPT_TIME(struct probe_conf, idle_ns, DURATION_S, INT64_C(24) * 3600 * DURATION_S), NULL},
 	{0, "max-frame", "BYTES", "find the largest message that comes back, up to this size",
@@ -50,7 +52,7 @@ static const struct opt_program program = {
 		   "that mends it.",
 	.more = "-: records from standard input; hops of one machine and of another further inside make one "
 		"picture.\n"
-		"At most 9 requests go to a hop, besides --idle, --max-frame and --soak; see wscat explain "
+		"At most 12 requests go to a hop, besides --idle, --max-frame and --soak; see wscat explain "
 		"ID for a cause.\n"
 		"exit status: 0 all hops pass, 1 one is broken, 2 usage, 3 none could be reached.\n",
 	.options = options,

@@ -100,6 +100,7 @@ int probe_run(struct probe *p, const struct probe_conf *conf, struct env *env, s
 		.env = env,
 		.origin = conf->client.origin,
 		.echo = conf->echo,
+		.deep = conf->deep,
 		.timeout_ms = (uint64_t)(conf->client.timeout_ns / DURATION_MS),
 		.idle_ms = (uint64_t)(conf->idle_ns / DURATION_MS),
 		.soak_ms = (uint64_t)(conf->soak_ns / DURATION_MS),

@@ -21,7 +21,7 @@ struct probe_conf {
 	struct opt_list hops;      /* NAME=URL */
 	struct opt_list configs;   /* NAME=FILE */
 	const char *hops_file, *expect_file, *format_name, *color_name;
-	bool json, echo, quiet, verbose;
+	bool json, echo, deep, quiet, verbose;
 	bool color; /* from color_name and the terminal */
 	int64_t idle_ns, soak_ns, frame_bound;
 	enum probe_format format;
