@@ -33,21 +33,20 @@ static bool is_blank(char c)
 
 static struct span take_word(struct span *rest)
 {
-	size_t from = 0, to;
+	size_t from = 0;
 
 	while (from < rest->len && is_blank(rest->p[from]))
 		from++;
-	char quote = from < rest->len ? rest->p[from] : '\0';
-	if (quote == '"' || quote == '\'') {
-		for (to = ++from; to < rest->len && rest->p[to] != quote; to++)
-			;
-	} else {
-		for (to = from; to < rest->len && !is_blank(rest->p[to]) && rest->p[to] != ';'; to++)
-			;
-		quote = '\0';
-	}
-	struct span word = span_of(rest->p + from, to - from);
-	*rest = span_skip(*rest, to < rest->len && quote != '\0' ? to + 1 : to);
+	bool is_quoted = from < rest->len && (rest->p[from] == '"' || rest->p[from] == '\'');
+	size_t to = from + is_quoted;
+	if (is_quoted)
+		while (to < rest->len && rest->p[to] != rest->p[from])
+			to++;
+	else
+		while (to < rest->len && !is_blank(rest->p[to]) && rest->p[to] != ';')
+			to++;
+	struct span word = span_of(rest->p + from + is_quoted, to - from - is_quoted);
+	*rest = span_skip(*rest, is_quoted && to < rest->len ? to + 1 : to);
 	return word;
 }
 
