@@ -1,5 +1,6 @@
 /* libedit, a key at a time: its own interface, whose state is in the EditLine. */
 #include <histedit.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,8 @@ struct term *term_new(struct loop *loop, term_fn *fn, void *arg)
 	struct term *t = mem_alloc(sizeof(*t));
 
 	*t = (struct term){.fn = fn, .arg = arg};
+	/* Text messages are UTF-8, whatever the user's locale is; for ASCII this one is as the default. */
+	setlocale(LC_CTYPE, "C.UTF-8");
 	t->el = el_init("wscat", stdin, stdout, stderr);
 	el_set(t->el, EL_EDITOR, "emacs");
 	el_set(t->el, EL_PROMPT, prompt);
