@@ -176,7 +176,7 @@ certificate() {
   [ "$output" = late ]
   awk '{ for (i = 1; i < NF; i++) if ($i == "answer" && $(i + 1) >= 690) found = 1 } END { exit !found }' <<<"$stderr" ||
     fail_with "not held back: $stderr"
-  fails 3 'in time' timeout 20 "$wscat" --http2 -k --timeout 200ms "$url" </dev/null
+  fails 3 'timed out waiting' timeout 20 "$wscat" --http2 -k --timeout 200ms "$url" </dev/null
   stop server
   serve --cert cert.pem --key key.pem --reject 404
   fails 3 'answered 404' timeout 20 "$wscat" --http2 -k "$url" </dev/null
