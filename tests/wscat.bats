@@ -253,7 +253,7 @@ PY
 @test "wscat: connecting again, with pauses" {
   serve --close-after 1 --close-code 1012
   mkfifo input
-  start client "$wscat" --reconnect "$url" <input
+  start client sh -c "exec '$wscat' --reconnect '$url' <input"
   exec 7>input
   echo one >&7
   wait_for client.err 'closed by server: 1012'
@@ -266,7 +266,7 @@ PY
   port=${url##*:}
   stop server
   wait_for client.err 'refused'
-  start again "$wscat" serve --json --listen "127.0.0.1:${port%/}"
+  start again "$wscat" serve --json --listen "127.0.0.1:${port%/}" 7>&-
   echo three >&7
   wait_for client.out '^three$'
   exec 7>&-
