@@ -171,6 +171,13 @@ certificate() {
   wait_for server.out '"status":200' 23
   stop server
   [ "$exit_status" = 0 ]
+  serve --cert cert.pem --key key.pem --delay 700ms
+  run -0 --separate-stderr timeout 20 "$wscat" --http2 -k --show timing -x late -1 "$url" </dev/null
+  [ "$output" = late ]
+  awk '{ for (i = 1; i < NF; i++) if ($i == "answer" && $(i + 1) >= 690) found = 1 } END { exit !found }' <<<"$stderr" ||
+    fail_with "not held back: $stderr"
+  fails 3 'timed out waiting' timeout 20 "$wscat" --http2 -k --timeout 200ms "$url" </dev/null
+  stop server
   serve --cert cert.pem --key key.pem --reject 404
   fails 3 'answered 404' timeout 20 "$wscat" --http2 -k "$url" </dev/null
 }
@@ -245,10 +252,45 @@ PY
 
 @test "wscat: connecting again, with pauses" {
   serve --close-after 1 --close-code 1012
-  start client sh -c "(echo one; sleep 60) | exec '$wscat' --reconnect '$url'"
+  mkfifo input
+  start client sh -c "exec '$wscat' --reconnect '$url' <input"
+  exec 7>input
+  echo one >&7
   wait_for client.err 'closed by server: 1012'
   wait_for client.err 'again in [0-9.]* s'
-  wait_for server.out '"status":101' 1
+  # The same process, a second connection, and a message that goes both ways on it.
+  echo two >&7
+  wait_for client.out '^two$'
+  wait_for server.out '"status":101' 2
+  # Gone, and back at the same port: it comes again by itself.
+  port=${url##*:}
+  stop server
+  wait_for client.err 'refused'
+  start again "$wscat" serve --json --listen "127.0.0.1:${port%/}" 7>&-
+  echo three >&7
+  wait_for client.out '^three$'
+  exec 7>&-
+  ended client
+  [ "$exit_status" = 0 ]
+}
+
+@test "wscat: variables stand for options, and the command line comes first" {
+  serve
+  export OUTBORE_WSCAT_COUNT=1 OUTBORE_WSCAT_SEND=from-a-variable OUTBORE_WSCAT_QUIET=true
+  run -0 --separate-stderr "$wscat" --wait 20s "$url" </dev/null
+  [ "$output" = from-a-variable ]
+  [ -z "$stderr" ]
+  run -0 "$wscat" --wait 20s --send typed "$url" </dev/null
+  [ "$output" = typed ]
+  OUTBORE_WSCAT_MAX_SIZE=x fails 2 'OUTBORE_WSCAT_MAX_SIZE' "$wscat" "$url"
+  run -0 "$wscat" --help
+  [[ $output == *'environment: OUTBORE_WSCAT_NAME stands for --name'* ]]
+}
+
+@test "wscat: --verbose shows handshake, control frames and timing" {
+  serve
+  run -0 --separate-stderr "$wscat" --verbose -1 -x hi "$url" </dev/null
+  [[ $stderr == *'> Upgrade: websocket'*'< HTTP/1.1 101 '*'wscat: name'* ]]
 }
 
 @test "wscat: an interrupt closes in order" {

@@ -114,6 +114,79 @@ serve() {
   [ "$(jq -r '.ws.hops[0].idle.died_after_ms | . > 1100 and . < 2500' <<<"$output")" = true ]
 }
 
+@test "probe: --soak holds a connection and counts how often it is lost" {
+  serve app
+  run -0 "$wscat" probe --json --soak 1s "$url_app"
+  [ "$(jq -r '.ws.hops[0] | [.soak.ms, .soak.drops, .ok] | @csv' <<<"$output")" = '1000,,true' ]
+  printf 'wait 300ms\ndrop\n' >script
+  serve shaky --script script
+  run -1 "$wscat" probe --json --soak 1500ms --hop "edge=$url_shaky" --hop "app=$url_app"
+  [ "$(jq -r '.ws | [.verdict.hop, .hops[0].soak.drops >= 2, .hops[1].soak.drops] | @csv' <<<"$output")" = '"edge",true,' ]
+}
+
+@test "probe: included files are read, and named" {
+  serve edge --reject 404
+  serve app
+  port=${url_edge##*:}
+  port=${port%/} next=${url_app#ws://}
+  mkdir -p nginx/sites nginx/snippets
+  printf 'http {\n  include sites/*.conf;\n}\n' >nginx/nginx.conf
+  printf 'server {\n  listen %s;\n  location / { include snippets/pass.conf; }\n}\n' "$port" >nginx/sites/b.conf
+  printf '# nothing\n' >nginx/sites/a.conf
+  printf '\nproxy_pass http://%s;\n' "${next%/}" >nginx/snippets/pass.conf
+  run -1 "$wscat" probe --json --config edge=nginx/nginx.conf --hop "edge=$url_edge" --hop "app=$url_app"
+  jq -e '.ws.hops[0].configuration[] | select(.id == "WS-NGINX-01") | .where == "nginx/snippets/pass.conf:2"' <<<"$output"
+  # From the file of a site: names are looked up in the folders above too.
+  run -1 "$wscat" probe --json --config edge=nginx/sites/b.conf --hop "edge=$url_edge" --hop "app=$url_app"
+  jq -e '.ws.hops[0].configuration[] | select(.id == "WS-NGINX-01") | .where == "nginx/snippets/pass.conf:2"' <<<"$output"
+  printf 'ServerRoot "%s"\nListen %s\nIncludeOptional nowhere/*.conf\nInclude "deep/pass.conf"\n' "$PWD/apache" "$port" >apache.conf
+  mkdir -p apache/deep
+  printf 'ProxyPass / http://%s\n' "$next" >apache/deep/pass.conf
+  run -1 "$wscat" probe --json --config edge=apache.conf --hop "edge=$url_edge" --hop "app=$url_app"
+  jq -e --arg where "$PWD/apache/deep/pass.conf:1" '.ws.hops[0].configuration[] | select(.id == "WS-APACHE-01") | .where == $where' <<<"$output"
+  printf 'http://:%s {\n  import inner\n}\n' "$port" >Caddyfile
+  printf 'reverse_proxy %s {\n  header_up -Upgrade\n}\n' "${next%/}" >inner
+  run -1 "$wscat" probe --json --config edge=Caddyfile --hop "edge=$url_edge" --hop "app=$url_app"
+  jq -e '.ws.hops[0].configuration[] | select(.id == "WS-CADDY-04") | .where == "inner:2"' <<<"$output"
+}
+
+@test "probe: files that include themselves, or are too many, end" {
+  serve edge --reject 404
+  printf 'server {\n  include loop.conf;\n  include loop.conf;\n  location / { proxy_pass http://127.0.0.1:1; }\n}\n' >loop.conf
+  run -1 timeout 20 "$wscat" probe --json --config edge=loop.conf --hop "edge=$url_edge"
+  jq -e '.ws.hops[0].product == "nginx"' <<<"$output"
+  head -c 5000000 /dev/zero | tr '\0' '\n' >big.conf
+  printf 'include big.conf;\nserver { location / { proxy_pass http://127.0.0.1:1; } }\n' >outer.conf
+  run -1 timeout 20 "$wscat" probe --json --config edge=outer.conf --hop "edge=$url_edge"
+  jq -e '.ws.hops[0].product == "nginx"' <<<"$output"
+}
+
+@test "probe: --color and --verbose" {
+  serve edge --reject 404
+  run -1 "$wscat" probe --color always "$url_edge"
+  [[ $output == *$'\033[31m'* ]]
+  run -1 "$wscat" probe --color never --verbose "$url_edge"
+  [[ $output != *$'\033'* ]]
+  [[ $output == *'upgrade '*'HTTP/1.1 404'*'plain '*'HTTP/1.1 426'*'slash '* ]]
+  run -2 --separate-stderr "$wscat" probe --color blue "$url_edge"
+  [[ $stderr == *'auto, always or never'* ]]
+}
+
+@test "probe: --deep asks hops that work further" {
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout key.pem -out cert.pem \
+    -subj /CN=test -addext 'subjectAltName=IP:127.0.0.1' 2>openssl.log
+  serve app --cert cert.pem --key key.pem
+  run -0 "$wscat" probe --json --deep -k "$url_app"
+  [ "$(jq -r '.ws.hops[0].replies | keys | join(" ")' <<<"$output")" = 'http2 plain upgrade version_12 with_length' ]
+  [ "$(jq -r '.ws.hops[0].replies | [.http2.opened, .http2.status, .version_12.status, .with_length.asked] | @csv' <<<"$output")" = 'true,200,426,' ]
+  run -0 "$wscat" probe --json "$url_app" -k
+  [ "$(jq -r '.ws.hops[0].replies | keys | join(" ")' <<<"$output")" = upgrade ]
+  # A hop that fails over HTTP/1.1 is tried over HTTP/2 without being told to.
+  serve bad --cert cert.pem --key key.pem --reject 404
+  run -1 "$wscat" probe --json -k "$url_bad"
+  [ "$(jq -r '.ws.hops[0].replies.http2.status' <<<"$output")" = 404 ]
+}
+
 @test "probe: nothing to reach is exit status 3" {
   run -3 "$wscat" probe ws://127.0.0.1:1/
   run -2 --separate-stderr "$wscat" probe

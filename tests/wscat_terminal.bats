@@ -58,6 +58,16 @@ open_terminal() {
   grep -q 'first.*line' .wscat_history
 }
 
+@test "terminal: letters outside ASCII are whole" {
+  export LC_ALL=C.UTF-8
+  open_terminal "$wscat $url"
+  keys 'hé日ox' BSpace Enter
+  keys '/close' Enter
+  waits 'closed by us: 1000'
+  wait_for server.out '"event":"connection"|"kind":"connection"'
+  [ "$(value 'select(.connection != null).connection.bytes_in' server)" = 7 ]
+}
+
 @test "terminal: commands" {
   open_terminal "$wscat $url"
   keys '/ping abc' Enter

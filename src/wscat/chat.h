@@ -7,7 +7,7 @@
 
 struct chat_conf {
 	struct client_conf client; /* first: its option rows are shared */
-	bool binary, hex, base64, null, once, reconnect, quiet, no_edit;
+	bool binary, hex, base64, null, once, reconnect, quiet, verbose, no_edit;
 	const char *delimiter;
 	int64_t count;   /* end after so many messages; 0: never */
 	int64_t wait_ns; /* after the end of the input; negative: for ever */

@@ -46,6 +46,7 @@ static const struct opt options[] = {
 
 static const struct opt_program program = {
 	.name = "wscat bench",
+	.env_prefix = "OUTBORE_WSCAT_",
 	.usage = "[OPTIONS] URL",
 	.summary = "Message rate and round trips of a WebSocket server that echoes.",
 	.options = options,
@@ -393,7 +394,10 @@ int cmd_bench(int argc, char **argv)
 	int status = EXIT_USAGE;
 
 	b->conf = &conf;
-	switch (opt_parse(&program, &conf, &seen, &argc, &argv, &err)) {
+	enum opt_result parsed = opt_parse(&program, &conf, &seen, &argc, &argv, &err);
+	if (parsed == OPT_RUN)
+		parsed = opt_environment(&program, &conf, &seen, &err);
+	switch (parsed) {
 	case OPT_DONE: status = EXIT_OK; break;
 	case OPT_BAD: out_die("wscat bench", &err, status); break;
 	case OPT_RUN:

@@ -30,12 +30,15 @@ static const struct opt options[] = {
 		NULL},
 	{0, "show", "LIST", "on stderr: handshake, control, timing", OPT_TEXT(struct chat_conf, show), NULL},
 	{0, "no-edit", NULL, "no line editing on a terminal", OPT_BOOL(struct chat_conf, no_edit), NULL},
+	{'v', "verbose", NULL, "the same as --show handshake,control,timing",
+		OPT_BOOL(struct chat_conf, verbose), NULL},
 	{'q', "quiet", NULL, "say nothing when all is well", OPT_BOOL(struct chat_conf, quiet), NULL},
 	{0},
 };
 
 static const struct opt_program program = {
 	.name = "wscat",
+	.env_prefix = "OUTBORE_WSCAT_",
 	.usage = "[OPTIONS] URL\n       wscat serve | probe | bench | explain ... (each has its --help)",
 	.summary =
 		"A WebSocket conversation: each line of the input is sent, each message received is printed.",
@@ -51,7 +54,10 @@ int cmd_chat(int argc, char **argv)
 	struct err err = {0};
 	int status = EXIT_OK;
 
-	switch (opt_parse(&program, &conf, &seen, &argc, &argv, &err)) {
+	enum opt_result parsed = opt_parse(&program, &conf, &seen, &argc, &argv, &err);
+	if (parsed == OPT_RUN)
+		parsed = opt_environment(&program, &conf, &seen, &err);
+	switch (parsed) {
 	case OPT_DONE: break;
 	case OPT_BAD: status = out_die("wscat", &err, EXIT_USAGE); break;
 	case OPT_RUN:
@@ -62,6 +68,8 @@ int cmd_chat(int argc, char **argv)
 		}
 		if (conf.once)
 			conf.count = 1;
+		if (conf.verbose)
+			conf.show = "handshake,control,timing";
 		status = chat_run(&conf, argv[0]);
 		break;
 	}

@@ -23,6 +23,8 @@ static const struct opt options[] = {
 		OPT_LIST(struct probe_conf, configs), NULL},
 	{0, "echo", NULL, "send a text and see whether it comes back", OPT_BOOL(struct probe_conf, echo),
 		NULL},
+	{0, "deep", NULL, "ask hops that work further, and remark on what is odd",
+		OPT_BOOL(struct probe_conf, deep), NULL},
 	{0, "idle", "TIME", "find the idle timeout, up to this long",
 		OPT_TIME(struct probe_conf, idle_ns, DURATION_S, INT64_C(24) * 3600 * DURATION_S), NULL},
 	{0, "max-frame", "BYTES", "find the largest message that comes back, up to this size",
@@ -34,18 +36,23 @@ static const struct opt options[] = {
 	{0, "json", NULL, "one record per target", OPT_BOOL(struct probe_conf, json), NULL},
 	{0, "format", "text|json|junit|tap|github", "how to print", OPT_TEXT(struct probe_conf, format_name),
 		NULL},
+	{0, "color", "auto|always|never", "mark the guilty hop (auto: on a terminal, unless NO_COLOR is set)",
+		OPT_TEXT(struct probe_conf, color_name), NULL},
+	{'v', "verbose", NULL, "print every request and how it was answered",
+		OPT_BOOL(struct probe_conf, verbose), NULL},
 	{'q', "quiet", NULL, "print nothing when all is well", OPT_BOOL(struct probe_conf, quiet), NULL},
 	{0},
 };
 
 static const struct opt_program program = {
 	.name = "wscat probe",
+	.env_prefix = "OUTBORE_WSCAT_",
 	.usage = "[OPTIONS] [--hop NAME=URL ...] [URL ... | -]",
 	.summary = "Asks every hop for a WebSocket and names the one that breaks it, the cause and the line "
 		   "that mends it.",
 	.more = "-: records from standard input; hops of one machine and of another further inside make one "
 		"picture.\n"
-		"At most 9 requests go to a hop, besides --idle, --max-frame and --soak; see wscat explain "
+		"At most 12 requests go to a hop, besides --idle, --max-frame and --soak; see wscat explain "
 		"ID for a cause.\n"
 		"exit status: 0 all hops pass, 1 one is broken, 2 usage, 3 none could be reached.\n",
 	.options = options,
@@ -145,7 +152,9 @@ static void show(struct run *r, struct probe *p)
 	case PROBE_JSON: out_line(stdout, json_incref(probe_record(p))); break;
 	case PROBE_TEXT:
 		if (!r->conf.quiet || !probe_is_fine(p))
-			picture_print(p, isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL);
+			picture_print(p, r->conf.color);
+		if (r->conf.verbose)
+			picture_print_replies(p);
 		break;
 	case PROBE_JUNIT: print_junit(r, p); break;
 	case PROBE_TAP: print_tap(r, p); break;
@@ -314,6 +323,20 @@ static int read_format(struct probe_conf *conf, struct err *err)
 	return err_set(err, "--format %s: text, json, junit, tap or github", conf->format_name);
 }
 
+static int read_color(struct probe_conf *conf, struct err *err)
+{
+	const char *name = conf->color_name != NULL ? conf->color_name : "auto";
+	const char *no_color = getenv("NO_COLOR");
+
+	if (strcmp(name, "auto") == 0)
+		conf->color = isatty(STDOUT_FILENO) && (no_color == NULL || *no_color == '\0');
+	else if (strcmp(name, "always") == 0)
+		conf->color = true;
+	else if (strcmp(name, "never") != 0)
+		return err_set(err, "--color %s: auto, always or never", name);
+	return 0;
+}
+
 static int read_expected(struct run *r, struct err *err)
 {
 	struct buf text = {.max = LINE_MAX_BYTES};
@@ -356,7 +379,8 @@ static int probe_main(struct run *r, int argc, char **argv, struct err *err)
 
 	if (argc == 0 && r->conf.hops.count == 0 && r->conf.hops_file == NULL) {
 		err_set(err, "nothing to probe; see wscat probe --help");
-	} else if (read_format(&r->conf, err) == 0 && request_check_headers(&r->conf.client, err) == 0) {
+	} else if (read_format(&r->conf, err) == 0 && read_color(&r->conf, err) == 0 &&
+		   request_check_headers(&r->conf.client, err) == 0) {
 		status = r->conf.hops_file != NULL ? EXIT_CANNOT : EXIT_USAGE;
 		if (own_hops(r, &own, err) == 0 && env_init(&r->env, &r->conf.client, &status, err) == 0) {
 			status = EXIT_CANNOT;
@@ -377,7 +401,10 @@ int cmd_probe(int argc, char **argv)
 	struct err err = {0};
 	int status;
 
-	switch (opt_parse(&program, &r.conf, &seen, &argc, &argv, &err)) {
+	enum opt_result parsed = opt_parse(&program, &r.conf, &seen, &argc, &argv, &err);
+	if (parsed == OPT_RUN)
+		parsed = opt_environment(&program, &r.conf, &seen, &err);
+	switch (parsed) {
 	case OPT_DONE: break;
 	case OPT_BAD: r.status = out_die("wscat probe", &err, EXIT_USAGE); break;
 	case OPT_RUN:

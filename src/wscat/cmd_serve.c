@@ -50,6 +50,7 @@ static const struct opt options[] = {
 
 static const struct opt_program program = {
 	.name = "wscat serve",
+	.env_prefix = "OUTBORE_WSCAT_",
 	.usage = "[OPTIONS]",
 	.summary = "A WebSocket server for tests: sends every message back, and misbehaves on request.",
 	.options = options,
@@ -164,7 +165,10 @@ int cmd_serve(int argc, char **argv)
 	struct err err = {0};
 	int status = EXIT_OK;
 
-	switch (opt_parse(&program, &conf, &seen, &argc, &argv, &err)) {
+	enum opt_result parsed = opt_parse(&program, &conf, &seen, &argc, &argv, &err);
+	if (parsed == OPT_RUN)
+		parsed = opt_environment(&program, &conf, &seen, &err);
+	switch (parsed) {
 	case OPT_DONE: break;
 	case OPT_BAD: status = EXIT_USAGE; break;
 	case OPT_RUN:

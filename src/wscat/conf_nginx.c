@@ -117,41 +117,84 @@ static bool regex_matches(struct span pattern, const char *path, bool nocase)
 	return yes;
 }
 
-/* "= exact", "^~ prefix", "~ regex", "prefix" (ngx_http_core_module, location). One level; nested ones are rare. */
-static void find_location(struct nginx *x)
-{
-	const struct conf_node *best = NULL, *regex = NULL;
-	bool best_is_final = false;
-	size_t best_len = 0;
+#define NEST_MAX 8 /* locations inside one another */
 
-	for (const struct conf_node *n = x->server->first; n != NULL; n = n->next) {
+/* What one level of locations offers: "= exact", "^~ prefix", "~ regex", "prefix" (ngx_http_core_module, location). */
+struct choice {
+	const struct conf_node *exact, *prefix, *regex; /* NULL: none takes the path */
+	bool is_final;                                  /* the prefix keeps regexes out */
+};
+
+static struct span prefix_of(const struct conf_node *location)
+{
+	return conf_word(location, location->count > 2 ? 2 : 1);
+}
+
+static struct choice choose(const struct nginx *x, const struct conf_node *level)
+{
+	struct choice c = {0};
+	struct span path = span_str(x->q->path);
+
+	for (const struct conf_node *n = level->first; n != NULL; n = n->next) {
 		if (!conf_is(n, "location") || n->count < 2)
 			continue;
-		struct span how = n->count > 2 ? conf_word(n, 1) : SPAN(""),
-			    what = conf_word(n, n->count > 2 ? 2 : 1);
+		struct span how = n->count > 2 ? conf_word(n, 1) : SPAN(""), what = prefix_of(n);
 		bool is_prefix = how.len == 0 || span_eq(how, SPAN("^~"));
-		if (span_eq(how, SPAN("=")) && span_eq(what, span_str(x->q->path))) {
-			x->location = n;
-			x->prefix = what;
-			return;
+		if (span_eq(how, SPAN("=")) && span_eq(what, path))
+			c.exact = n;
+		if (is_prefix && span_starts(path, what) &&
+			(c.prefix == NULL || what.len >= prefix_of(c.prefix).len)) {
+			c.prefix = n;
+			c.is_final = how.len > 0;
 		}
-		if (is_prefix && span_starts(span_str(x->q->path), what) &&
-			(best == NULL || what.len >= best_len)) {
-			best = n;
-			best_len = what.len;
-			best_is_final = how.len > 0;
-		}
-		if (how.len > 0 && how.p[0] == '~' && regex == NULL &&
+		if (how.len > 0 && how.p[0] == '~' && c.regex == NULL &&
 			regex_matches(what, x->q->path, span_eq(how, SPAN("~*"))))
-			regex = n;
+			c.regex = n;
 	}
-	x->is_regex = regex != NULL && !best_is_final;
-	x->location = x->is_regex ? regex : best;
-	x->prefix = best != NULL ? span_of(best->words[best->count - 1].p, best->words[best->count - 1].len)
-				 : SPAN("");
-	if (x->is_regex && best != NULL && header_at(best, "Upgrade") != NULL &&
-		header_at(regex, "Upgrade") == NULL)
-		conf_suspect(x->list, x->q, regex, "WS-NGINX-06", 0, false, NULL);
+	return c;
+}
+
+static void take_prefix(struct nginx *x, const struct conf_node *location)
+{
+	x->location = location;
+	x->prefix = prefix_of(location);
+	x->is_regex = false;
+}
+
+static void take_regex(struct nginx *x, const struct choice *c)
+{
+	x->location = c->regex;
+	x->is_regex = true;
+	if (c->prefix != NULL && header_at(c->prefix, "Upgrade") != NULL &&
+		header_at(c->regex, "Upgrade") == NULL)
+		conf_suspect(x->list, x->q, c->regex, "WS-NGINX-06", 0, false, NULL);
+}
+
+/* Prefixes go inwards as far as they match; then the innermost regex that takes the path wins, and it may have locations
+ * of its own (ngx_http_core_find_location). */
+static void find_location(struct nginx *x)
+{
+	const struct conf_node *level = x->server;
+
+	while (level != NULL) {
+		struct choice at[NEST_MAX];
+		size_t n = 0;
+		for (; level != NULL && n < NEST_MAX; n++) {
+			at[n] = choose(x, level);
+			level = at[n].exact != NULL ? at[n].exact : at[n].prefix;
+			if (level != NULL)
+				take_prefix(x, level);
+			if (at[n].exact != NULL)
+				return;
+		}
+		level = NULL;
+		while (n-- > 0 && level == NULL) {
+			if (at[n].regex == NULL || at[n].is_final)
+				continue;
+			take_regex(x, &at[n]);
+			level = at[n].regex;
+		}
+	}
 }
 
 /* --- What it does --- */

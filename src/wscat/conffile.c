@@ -263,7 +263,10 @@ void conf_suspect(json_t *list, const struct conf_question *q, const struct conf
 
 	json_object_set_new(s, "id", json_string(id));
 	if (at != NULL && at->line > 0) {
-		snprintf(text, sizeof(text), "%s:%zu", q->file, at->line);
+		bool is_known = q->lines != NULL && at->line <= q->lines->count;
+		struct conf_origin from =
+			is_known ? q->lines->at[at->line - 1] : (struct conf_origin){q->file, at->line};
+		snprintf(text, sizeof(text), "%s:%zu", from.file, from.line);
 		json_object_set_new(s, "where", json_string(text));
 	}
 	if (ms > 0)

@@ -1,5 +1,5 @@
 /* A proxy's configuration, read for what it does to WebSockets on one path. Tolerant: what is not understood is passed
- * over, and included files are not followed (nginx -T and httpd -t -DDUMP_CONFIG print everything). No I/O. */
+ * over. Included files are put in by confload.c. No I/O. */
 #ifndef WSCAT_CONFFILE_H
 #define WSCAT_CONFFILE_H
 
@@ -10,14 +10,25 @@
 #define CONFFILE_NODES_MAX 100000      /* directives in a file */
 #define CONFFILE_WORDS_MAX 24          /* words of a directive; further ones are dropped */
 
+/* Where each line of a text came from. */
+struct conf_origin {
+	const char *file; /* borrowed */
+	size_t line;
+};
+struct conf_lines {
+	struct conf_origin *at;
+	size_t count;
+};
+
 /* The request in question. */
 struct conf_question {
-	const char *file; /* for messages */
-	const char *host; /* Host, maybe with a port */
-	const char *path; /* without the query */
-	const char *port; /* of the hop, as connected to */
-	bool is_tls;      /* spoken to the hop */
-	const char *next; /* HOST:PORT of the next hop inside; NULL: not known */
+	const char *file;               /* for messages */
+	const struct conf_lines *lines; /* where the text is from; NULL: all of it from the file */
+	const char *host;               /* Host, maybe with a port */
+	const char *path;               /* without the query */
+	const char *port;               /* of the hop, as connected to */
+	bool is_tls;                    /* spoken to the hop */
+	const char *next;               /* HOST:PORT of the next hop inside; NULL: not known */
 	bool next_is_tls;
 };
 

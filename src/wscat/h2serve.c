@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/base/duration.h"
 #include "common/base/mem.h"
 #include "common/proto/ws.h"
 #include "wscat/h2serve.h"
@@ -29,6 +30,8 @@ struct h2stream {
 	bool ended;    /* no more comes in */
 	bool shut;     /* no more goes out */
 	bool deferred; /* nghttp2 waits for out */
+	bool held;     /* the answer is: serve --delay */
+	struct loop_timer delay;
 	/* Of the request: */
 	struct fields fields; /* copies, owned by text's life */
 	char *text[HEADER_FIELDS_MAX];
@@ -106,6 +109,7 @@ static const struct stream_ops virtual_ops = {virtual_read, virtual_write, virtu
 static void h2stream_free(struct h2stream *t)
 {
 	list_remove(&t->node);
+	loop_timer_fini(&t->delay);
 	for (size_t i = 0; i < t->text_count; i++)
 		free(t->text[i]);
 	header_free(&t->fields);
@@ -117,6 +121,8 @@ static void h2stream_free(struct h2stream *t)
 	free(t);
 }
 
+static void h2stream_on_delay(void *arg);
+
 static int on_begin(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
 	struct h2serve *c = arg;
@@ -126,6 +132,7 @@ static int on_begin(nghttp2_session *session, const nghttp2_frame *frame, void *
 	struct h2stream *t = mem_alloc(sizeof(*t));
 	t->conn = c;
 	t->id = frame->hd.stream_id;
+	loop_timer_init(&t->delay, c->serve->loop, h2stream_on_delay, t);
 	list_push(&c->streams, &t->node);
 	nghttp2_session_set_stream_user_data(session, t->id, t);
 	return 0;
@@ -211,6 +218,28 @@ static void h2stream_answer(struct h2stream *t)
 	buf_free(&offer.extensions);
 }
 
+static void h2stream_on_delay(void *arg)
+{
+	struct h2stream *t = arg;
+
+	t->held = false;
+	if (t->ended && t->shut) /* reset meanwhile */
+		return;
+	h2stream_answer(t);
+	loop_defer(t->conn->serve->loop, &t->conn->flush);
+}
+
+static void h2stream_ask(struct h2stream *t)
+{
+	int64_t ms = t->conn->serve->conf->delay_ns / DURATION_MS;
+
+	t->held = ms > 0;
+	if (t->held)
+		loop_timer_start(&t->delay, (uint64_t)ms);
+	else
+		h2stream_answer(t);
+}
+
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
 	struct h2stream *t = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
@@ -221,7 +250,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 	if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
 		t->ended = true;
 	if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST)
-		h2stream_answer(t);
+		h2stream_ask(t);
 	return 0;
 }
 
@@ -232,7 +261,7 @@ static int on_data(
 
 	(void)flags;
 	(void)arg;
-	if (t == NULL || t->session == NULL)
+	if (t == NULL || (t->session == NULL && !t->held))
 		nghttp2_session_consume(session, id, len);
 	else
 		buf_add(&t->in, data, len); /* the window bounds it */

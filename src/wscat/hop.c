@@ -9,7 +9,7 @@
 /* --- Names --- */
 
 static const char *const ask_names[ASK_KINDS] = {"upgrade", "no_origin", "spelling", "own_host",
-	"origin_no_port", "plain", "sibling", "slash", "bad_key"};
+	"origin_no_port", "plain", "sibling", "slash", "bad_key", "http2", "version_12", "with_length"};
 
 const char *ask_name(enum ask a)
 {

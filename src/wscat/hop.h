@@ -20,6 +20,9 @@ enum ask {
 	ASK_SIBLING,   /* an upgrade of a path that nobody knows */
 	ASK_SLASH,     /* an upgrade of the path with a slash more, or less, at its end */
 	ASK_BAD_KEY,   /* an upgrade with a malformed key */
+	ASK_HTTP2,     /* an extended CONNECT, where h2 is agreed on by ALPN */
+	ASK_VERSION,   /* an upgrade to version 12, which nobody speaks */
+	ASK_LENGTH,    /* an upgrade with Content-Length: 5 and no body */
 	ASK_KINDS,
 };
 #define HOP_REQUESTS_MAX ASK_KINDS

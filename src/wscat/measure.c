@@ -9,6 +9,7 @@
 
 #define HEAD_SHOWN 4096 /* bytes of a head kept in the record */
 #define BODY_SHOWN 512  /* bytes of a body likewise */
+#define LENGTH_MS 1500  /* for an answer to an upgrade with a length, at least */
 #define ECHO_TEXT "wscat probe"
 
 /* One connection and what the step at hand waits for. */
@@ -101,6 +102,7 @@ struct asker {
 	const struct measure_conf *conf;
 	struct target target;
 	char *host, *origin, *server_name;
+	double usual_ms; /* for an answer; 0: not known yet */
 };
 
 static int asker_init(struct asker *a, const struct measure_conf *conf, const char *url, struct err *err)
@@ -153,6 +155,14 @@ static char *path_variant(const char *path, enum ask ask)
 	return mem_strdup(path);
 }
 
+/* Who waits for a body says nothing at all: three times what the upgrade took is enough. */
+static uint64_t time_for(const struct asker *a, enum ask ask)
+{
+	uint64_t short_ms = LENGTH_MS + (uint64_t)(3 * a->usual_ms);
+
+	return ask == ASK_LENGTH && short_ms < a->conf->timeout_ms ? short_ms : a->conf->timeout_ms;
+}
+
 /* Start the connection for one kind of request. */
 static void visit_start(struct visit *v, const struct asker *a, enum ask ask)
 {
@@ -163,9 +173,9 @@ static void visit_start(struct visit *v, const struct asker *a, enum ask ask)
 		.target = &a->target,
 		.request = &request,
 		.server_name = a->server_name,
-		.use_h2 = a->conf->env->conf->http2 && a->target.is_tls,
+		.use_h2 = (ask == ASK_HTTP2 || a->conf->env->conf->http2) && a->target.is_tls,
 		.plain = ask == ASK_PLAIN,
-		.timeout_ms = a->conf->timeout_ms,
+		.timeout_ms = time_for(a, ask),
 	};
 
 	request_default(&request, ask == ASK_OWN_HOST ? a->target.authority : a->host, path, a->origin);
@@ -179,6 +189,9 @@ static void visit_start(struct visit *v, const struct asker *a, enum ask ask)
 		request.connection = NULL;
 	else if (ask == ASK_BAD_KEY)
 		snprintf(request.key, sizeof(request.key), "short");
+	else if (ask == ASK_VERSION)
+		request.version = "12";
+	request.with_length = ask == ASK_LENGTH;
 	v->peer = peer_start(&conf, &visit_fns, v);
 	free(path);
 	free(origin);
@@ -366,6 +379,11 @@ static bool is_slow(const struct reply *r)
 	return r->first_ms > 1000;
 }
 
+static bool may_try_http2(const struct asker *a, const struct hop *h)
+{
+	return a->target.is_tls && !h->is_h2 && !a->conf->env->conf->http11 && h->tls_version != NULL;
+}
+
 /* Ask further what the first answer leaves open. */
 static void ask_further(const struct asker *a, struct hop *h)
 {
@@ -394,6 +412,21 @@ static void ask_further(const struct asker *a, struct hop *h)
 		ask_once(a, h, ASK_SIBLING);
 	if (s == 404)
 		ask_once(a, h, ASK_SLASH);
+	if (may_try_http2(a, h) && !is_slow(r))
+		ask_once(a, h, ASK_HTTP2);
+}
+
+/* What a hop that works does to requests that are not the usual one. */
+static void ask_deeper(struct asker *a, struct hop *h)
+{
+	a->usual_ms = h->wait_ms;
+	ask_once(a, h, ASK_PLAIN);
+	if (may_try_http2(a, h))
+		ask_once(a, h, ASK_HTTP2);
+	if (h->is_h2)
+		return;
+	ask_once(a, h, ASK_VERSION);
+	ask_once(a, h, ASK_LENGTH);
 }
 
 /* --- The size check --- */
@@ -496,6 +529,8 @@ int measure_hop(const struct measure_conf *conf, struct hop *h, struct err *err)
 		ask_further(&a, h);
 	else if (conf->frame_bound > 0)
 		check_size(&a, h);
+	if (h->replies[ASK_UPGRADE].opened && conf->deep)
+		ask_deeper(&a, h);
 	if (h->replies[ASK_UPGRADE].opened && conf->soak_ms > 0)
 		check_soak(&a, h);
 	asker_fini(&a);

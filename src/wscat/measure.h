@@ -18,6 +18,7 @@ struct measure_conf {
 	bool is_front_tls;  /* scheme of that origin */
 	const char *path;   /* NULL: of the hop's URL */
 	bool echo;
+	bool deep; /* further requests to hops that work */
 	uint64_t timeout_ms;
 	uint64_t idle_ms, soak_ms; /* 0: not */
 	int64_t frame_bound;

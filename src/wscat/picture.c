@@ -121,6 +121,21 @@ static void print_verdict(const struct probe *p)
 	print_line("fix", v->fix);
 }
 
+void picture_print_replies(const struct probe *p)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		for (enum ask a = ASK_UPGRADE; a < ASK_KINDS; a++) {
+			const struct reply *r = &p->hops[i]->replies[a];
+			if (!r->asked)
+				continue;
+			size_t line = r->head != NULL ? strcspn(r->head, "\n") : 0;
+			printf("  %-12.24s %-14s %8.1f ms  %.*s%s%s\n", p->hops[i]->name, ask_name(a),
+				r->first_ms, (int)(line < 80 ? line : 80), line > 0 ? r->head : "",
+				line > 0 && r->why != NULL ? "; " : "", r->why != NULL ? r->why : "");
+		}
+	}
+}
+
 void picture_print(const struct probe *p, bool color)
 {
 	double scale = 0;

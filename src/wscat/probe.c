@@ -3,10 +3,9 @@
 #include <stdlib.h>
 
 #include "common/base/duration.h"
-#include "common/base/fsx.h"
 #include "common/base/mem.h"
 #include "common/base/out.h"
-#include "wscat/conffile.h"
+#include "wscat/confload.h"
 #include "wscat/measure.h"
 #include "wscat/probe.h"
 #include "wscat/target.h"
@@ -41,20 +40,19 @@ static struct hop *find_hop(struct probe *p, struct span name, size_t *at)
 static int read_config(struct probe *p, size_t at, const char *file, const char *host, struct err *err)
 {
 	struct hop *h = p->hops[at], *inner = at + 1 < p->count ? p->hops[at + 1] : NULL;
-	struct buf text = {.max = CONFFILE_MAX};
+	struct confload load = {0};
 	struct target own, next = {0};
 	char *path = NULL, *authority = NULL;
 	int rc = -1;
 
-	if (h->url == NULL || target_parse(h->url, &own, err) < 0) {
-		buf_free(&text);
+	if (h->url == NULL || target_parse(h->url, &own, err) < 0)
 		return err_set(err, "--config %s: the hop has no URL", h->name);
-	}
 	path = mem_spandup(span_of(own.path, strcspn(own.path, "?")));
 	if (inner != NULL && inner->url != NULL && target_parse(inner->url, &next, err) == 0)
 		authority = mem_printf("%s:%s", next.host, next.port);
 	struct conf_question q = {
 		.file = file,
+		.lines = &load.lines,
 		.host = host != NULL ? host : own.authority,
 		.path = path,
 		.port = own.port,
@@ -62,9 +60,9 @@ static int read_config(struct probe *p, size_t at, const char *file, const char 
 		.next = authority,
 		.next_is_tls = next.is_tls,
 	};
-	if (fsx_read(file, &text, err) == 0) {
+	if (confload_read(&load, file, err) == 0) {
 		json_decref(h->suspects);
-		h->suspects = conf_read(buf_span(&text), &q, &h->product);
+		h->suspects = conf_read(buf_span(&load.text), &q, &h->product);
 		rc = h->suspects != NULL
 			     ? 0
 			     : err_set(err, "%s: no configuration of Apache, nginx, HAProxy or Caddy", file);
@@ -73,7 +71,7 @@ static int read_config(struct probe *p, size_t at, const char *file, const char 
 	target_free(&next);
 	free(path);
 	free(authority);
-	buf_free(&text);
+	confload_free(&load);
 	return rc;
 }
 
@@ -102,6 +100,7 @@ int probe_run(struct probe *p, const struct probe_conf *conf, struct env *env, s
 		.env = env,
 		.origin = conf->client.origin,
 		.echo = conf->echo,
+		.deep = conf->deep,
 		.timeout_ms = (uint64_t)(conf->client.timeout_ns / DURATION_MS),
 		.idle_ms = (uint64_t)(conf->idle_ns / DURATION_MS),
 		.soak_ms = (uint64_t)(conf->soak_ns / DURATION_MS),

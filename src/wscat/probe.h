@@ -20,8 +20,9 @@ struct probe_conf {
 	struct client_conf client; /* first: its option rows are shared */
 	struct opt_list hops;      /* NAME=URL */
 	struct opt_list configs;   /* NAME=FILE */
-	const char *hops_file, *expect_file, *format_name;
-	bool json, echo, quiet, color_never;
+	const char *hops_file, *expect_file, *format_name, *color_name;
+	bool json, echo, deep, quiet, verbose;
+	bool color; /* from color_name and the terminal */
 	int64_t idle_ns, soak_ns, frame_bound;
 	enum probe_format format;
 };
@@ -51,6 +52,8 @@ void probe_fini(struct probe *p);
 
 /* Rows, a waterfall and the verdict, for people. */
 void picture_print(const struct probe *p, bool color);
+/* Every request to every hop, and its answer. */
+void picture_print_replies(const struct probe *p);
 
 /* Read --hops: a list of mappings with name, url and config. -1 with err. */
 int hopsfile_read(const char *path, struct probe *p, struct opt_list *configs, struct err *err);

@@ -3,7 +3,8 @@
 
 void request_default(struct request *r, const char *host, const char *path, const char *origin)
 {
-	*r = (struct request){.host = host, .path = path, .origin = origin, .connection = "Upgrade"};
+	*r = (struct request){
+		.host = host, .path = path, .origin = origin, .connection = "Upgrade", .version = WS_VERSION};
 	ws_make_key(r->key);
 }
 
@@ -59,7 +60,7 @@ void request_list(const struct request *r, const struct env *env, struct request
 
 	*out = (struct request_fields){0};
 	if (r->connection != NULL) {
-		header_add(&out->list, SPAN("Sec-WebSocket-Version"), SPAN(WS_VERSION));
+		header_add(&out->list, SPAN("Sec-WebSocket-Version"), span_str(r->version));
 		if (env->deflate.on) {
 			ws_deflate_write(&env->deflate, &out->extensions);
 			header_add(&out->list, SPAN("Sec-WebSocket-Extensions"), buf_span(&out->extensions));
@@ -101,6 +102,8 @@ void request_write(const struct request *r, const struct env *env, struct buf *o
 	}
 	for (size_t i = 0; i < fields.list.count; i++)
 		http1_write_field(out, fields.list.at[i].name, fields.list.at[i].value);
+	if (r->with_length)
+		http1_write_field(out, SPAN("Content-Length"), SPAN("5"));
 	http1_write_end(out);
 	request_list_fini(&fields);
 }

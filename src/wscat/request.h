@@ -11,6 +11,8 @@ struct request {
 	const char *path;       /* with the query */
 	const char *origin;     /* NULL: none */
 	const char *connection; /* "Upgrade"; NULL: a plain GET without any field of a WebSocket */
+	const char *version;    /* of the protocol */
+	bool with_length;       /* announce a body that never comes */
 	char key[WS_KEY_LEN + 1];
 };
 

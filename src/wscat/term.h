@@ -4,7 +4,7 @@
 
 #include "common/net/loop.h"
 
-struct term; /* opaque; one per process, as the library would have it */
+struct term; /* opaque */
 
 /* line is borrowed for the call; NULL is the end of the input. */
 typedef void term_fn(void *arg, const char *line);

@@ -560,6 +560,44 @@ static void judge_deflate(struct inquiry *q)
 		suggest(q, "WS-NGINX-21", SURE_LIKELY);
 }
 
+/* --- Remarks on hops that work, of --deep --- */
+
+static void judge_waiting(struct inquiry *q)
+{
+	enum sure sure = q->product == PRODUCT_UNKNOWN ? SURE_POSSIBLE : SURE_LIKELY;
+
+	say(q, "an upgrade with Content-Length is not answered: a body is waited for");
+	if (q->product == PRODUCT_APACHE || q->product == PRODUCT_UNKNOWN)
+		suggest(q, "WS-APACHE-25", sure);
+	if (q->product == PRODUCT_NGINX || q->product == PRODUCT_UNKNOWN)
+		suggest(q, "WS-NGINX-23", sure);
+}
+
+/* A connector in the path sends 13 whatever comes; an app that accepts 12 itself looks the same from outside. */
+static void judge_version(struct inquiry *q)
+{
+	bool is_changed = q->inner != NULL && q->inner->replies[ASK_VERSION].asked;
+
+	say(q, "version 12 is accepted%s", is_changed ? ", and not by the next hop" : "");
+	if (q->product == PRODUCT_CLOUDFLARED || q->product == PRODUCT_UNKNOWN)
+		suggest(q, "WS-TUNNEL-09", is_changed ? SURE_LIKELY : SURE_POSSIBLE);
+}
+
+static void judge_only_ws(struct inquiry *q)
+{
+	say(q, "a plain GET of the path is 404, Apache's own page");
+	suggest(q, "WS-APACHE-26", SURE_LIKELY);
+}
+
+static void judge_no_connect(struct inquiry *q)
+{
+	say(q, "HTTP/2 is spoken, without WebSockets: clients fall back to HTTP/1.1");
+	if (q->product == PRODUCT_APACHE)
+		suggest(q, "WS-APACHE-21", SURE_LIKELY);
+	if (q->product == PRODUCT_NGINX)
+		suggest(q, "WS-NGINX-22", SURE_LIKELY);
+}
+
 /* --- What the configuration says --- */
 
 /* How well a suspect of the configuration fits what was measured. */
@@ -644,6 +682,8 @@ static void add_evidence(struct inquiry *q)
 	} else if (r->why != NULL) {
 		buf_addf(&text, "%.200s", r->why);
 	}
+	if (asked(q, ASK_HTTP2)->opened && !r->opened)
+		buf_addf(&text, "; over HTTP/2 it opens");
 	if (q->inner != NULL)
 		buf_addf(&text, "; the next hop, %.40s, works", q->inner->name);
 	snprintf(q->v->evidence, sizeof(q->v->evidence), "%.*s", (int)buf_len(&text), buf_span(&text).p);
@@ -705,6 +745,28 @@ static bool is_uncompressed(const struct hop *h)
 	return h->offered && !h->granted;
 }
 
+static bool is_waiting(const struct hop *h)
+{
+	return failed_with(&h->replies[ASK_LENGTH], "timeout");
+}
+
+static bool takes_version(const struct hop *h)
+{
+	return h->replies[ASK_VERSION].opened;
+}
+
+static bool is_only_ws(const struct hop *h)
+{
+	const struct reply *plain = &h->replies[ASK_PLAIN];
+
+	return h->replies[ASK_UPGRADE].opened && plain->status == 404 && writer_of(plain) == PRODUCT_APACHE;
+}
+
+static bool has_no_connect(const struct hop *h)
+{
+	return h->replies[ASK_UPGRADE].opened && failed_with(&h->replies[ASK_HTTP2], "no-connect");
+}
+
 static void judge_closed(struct inquiry *q)
 {
 	if (q->r->status == 0 || failed_with(q->r, "handshake"))
@@ -724,6 +786,10 @@ static const struct {
 	{is_dropped, judge_soak, true},
 	{wants_protocol, judge_protocol, false},
 	{is_uncompressed, judge_deflate, false},
+	{takes_version, judge_version, false},
+	{is_only_ws, judge_only_ws, false},
+	{is_waiting, judge_waiting, false},
+	{has_no_connect, judge_no_connect, false},
 };
 
 void verdict_reach(struct hop *const *hops, size_t count, struct verdict *v)

@@ -249,7 +249,8 @@ static const struct opt options[] = {
 /* Parse the words of one line. */
 static enum opt_result parse(const char *line, bool first_only, struct conf *conf, int *argc, char **words)
 {
-	struct opt_program program = {"test", "", "", NULL, options, first_only};
+	struct opt_program program = {
+		.name = "test", .usage = "", .summary = "", .options = options, .first_only = first_only};
 	struct opt_seen seen = {0};
 	struct err err;
 	static char text[256];
@@ -311,9 +312,32 @@ static void the_environment_comes_behind_the_command_line(void)
 	unsetenv("OPT_TEST_EDGE");
 }
 
+static void a_prefix_makes_variables_of_all_rows(void)
+{
+	static const struct opt_program prefixed = {
+		.name = "test", .usage = "", .summary = "", .options = options, .env_prefix = "OPT_PREFIX_"};
+	struct conf c = {0};
+	struct opt_seen seen = {0};
+	struct err err;
+
+	setenv("OPT_TEST_NAME", "own", 1);
+	setenv("OPT_PREFIX_NAME", "not this", 1);
+	setenv("OPT_PREFIX_WAIT", "2s", 1);
+	CHECK(opt_environment(&prefixed, &c, &seen, &err) == OPT_RUN);
+	CHECK(strcmp(c.name, "own") == 0 && c.wait == 2 * DURATION_S);
+	setenv("OPT_PREFIX_COUNT", "x", 1);
+	CHECK(opt_environment(&prefixed, &c, &(struct opt_seen){0}, &err) == OPT_BAD &&
+		strstr(err.text, "OPT_PREFIX_COUNT") != NULL);
+	unsetenv("OPT_TEST_NAME");
+	unsetenv("OPT_PREFIX_NAME");
+	unsetenv("OPT_PREFIX_WAIT");
+	unsetenv("OPT_PREFIX_COUNT");
+}
+
 TEST_MAIN(TEST(spans_are_cut_trimmed_and_compared), TEST(numbers_have_no_sign_and_no_overflow),
 	TEST(distance_counts_edits), TEST(buffers_keep_their_ceiling), TEST(buffers_borrow_and_keep_the_rest),
 	TEST(base64_goes_both_ways_and_is_strict), TEST(durations_are_those_of_go),
 	TEST(durations_are_printed_as_go_does), TEST(maps_find_what_was_put), TEST(utf8_is_strict),
 	TEST(escaping_leaves_no_control_byte), TEST(options_are_parsed_wherever_they_stand),
-	TEST(bad_options_are_refused), TEST(the_environment_comes_behind_the_command_line))
+	TEST(bad_options_are_refused), TEST(the_environment_comes_behind_the_command_line),
+	TEST(a_prefix_makes_variables_of_all_rows))

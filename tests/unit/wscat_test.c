@@ -48,6 +48,15 @@ static void configurations_are_read(void)
 			PRODUCT_NGINX, "WS-NGINX-11", "WS-NGINX-10"},
 		{"server { listen 80; location / { proxy_pass http://10.0.0.9:4000; } }", PRODUCT_NGINX,
 			"WS-NGINX-12", NULL},
+		{"server { listen 80; location / { location /app/ { proxy_pass http://10.0.0.1:3000; }\n"
+		 "location /other/ { proxy_pass http://10.0.0.1:3000/; } } }",
+			PRODUCT_NGINX, "WS-NGINX-10", "WS-NGINX-16"},
+		{"server { listen 80; location /app/ { proxy_set_header Upgrade $http_upgrade;\n"
+		 "location ~ ws$ { proxy_set_header X-A b; proxy_pass http://10.0.0.1:3000; } } }",
+			PRODUCT_NGINX, "WS-NGINX-05", "WS-NGINX-16"},
+		{"server { listen 80; location ^~ /app/ { return 404; } location ~ ws$ { proxy_pass "
+		 "http://10.0.0.1:3000; } }",
+			PRODUCT_NGINX, "WS-NGINX-16", "WS-NGINX-01"},
 		{"ProxyPass /app/ http://10.0.0.1:3000/", PRODUCT_APACHE, "WS-APACHE-01", "WS-APACHE-12"},
 		{"ProxyPass /app/ http://10.0.0.1:3000/ upgrade=websocket", PRODUCT_APACHE, NULL,
 			"WS-APACHE-01"},
@@ -251,10 +260,28 @@ static void facts_lead_to_causes(void)
 	"{\"name\":\"h\"," more                                                                  \
 	",\"replies\":{\"upgrade\":{\"opened\":true,\"status\":101,\"head\":\"HTTP/1.1 101 x\\n" \
 	"Server: Caddy\\n\"}}}"
+#define ASKED(server, more)                                                                             \
+	"{\"name\":\"h\",\"replies\":{\"upgrade\":{\"opened\":true,\"status\":101,\"head\":\"HTTP/1.1 " \
+	"101 x\\n" server "\"}," more "}}"
 	static const struct {
 		const char *hop, *cause;
 		bool inner_works;
 	} rows[] = {
+		{ASKED("Server: nginx/1.22.1\\n", "\"with_length\":{\"failure\":\"timeout\"}"), "WS-NGINX-23",
+			true},
+		{ASKED("",
+			 "\"plain\":{\"status\":200,\"head\":\"HTTP/1.1 200 OK\\nServer: Apache/2.4.57\\n\"},"
+			 "\"with_length\":{\"failure\":\"timeout\"}"),
+			"WS-APACHE-25", true},
+		{ASKED("", "\"version_12\":{\"opened\":true,\"status\":101}"), "WS-TUNNEL-09", true},
+		{ASKED("",
+			 "\"plain\":{\"status\":404,\"head\":\"HTTP/1.1 404 Not Found\\nServer: "
+			 "Apache/2.4.57\\n"
+			 "Content-Type: text/html; charset=iso-8859-1\\n\",\"body\":\"<!DOCTYPE HTML PUBLIC "
+			 "\\\"-//IETF//DTD HTML 2.0//EN\\\">\"}"),
+			"WS-APACHE-26", true},
+		{ASKED("Server: nginx/1.22.1\\n", "\"http2\":{\"failure\":\"no-connect\"}"), "WS-NGINX-22",
+			true},
 		{REPLY(530, "", ""), "WS-TUNNEL-04", false},
 		{REPLY(404, "", ""), "WS-TUNNEL-05", true},
 		{REPLY(502, "", ""), "WS-TUNNEL-01", true},

@@ -1,5 +1,6 @@
 /* Options from a table: parsing, help, environment. */
 #include <assert.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -7,6 +8,8 @@
 #include "common/base/mem.h"
 #include "common/base/opt.h"
 #include "common/base/version.h"
+
+#define OPT_ENV_MAX 64 /* bytes of a variable's name made of a prefix and an option */
 
 static void *opt_member(void *conf, const struct opt *row)
 {
@@ -137,6 +140,9 @@ static void opt_help(const struct opt_program *program)
 	if (!program->first_only) {
 		printf("\noptions:\n");
 		opt_print_rows(program->options);
+		if (program->env_prefix != NULL)
+			printf("\nenvironment: %sNAME stands for --name, with _ for - and .\n",
+				program->env_prefix);
 	}
 	if (program->more != NULL)
 		printf("\n%s", program->more);
@@ -286,12 +292,27 @@ static void opt_split(struct opt_list *list, const char *value)
 	}
 }
 
+/* The row's own variable, or the program's prefix and the row's name: "--max-size" is PREFIX_MAX_SIZE. NULL for none. */
+static const char *opt_variable(
+	const struct opt_program *program, const struct opt *row, char out[OPT_ENV_MAX])
+{
+	if (row->env != NULL || program->env_prefix == NULL)
+		return row->env;
+	int len = snprintf(out, OPT_ENV_MAX, "%s%s", program->env_prefix, row->name);
+	assert(len < OPT_ENV_MAX);
+	for (char *c = out + strlen(program->env_prefix); *c != '\0'; c++)
+		*c = (char)(isalnum((unsigned char)*c) ? toupper((unsigned char)*c) : '_');
+	return out;
+}
+
 enum opt_result opt_environment(
 	const struct opt_program *program, void *conf, struct opt_seen *seen, struct err *err)
 {
 	for (const struct opt *row = program->options; row->name != NULL; row++) {
 		size_t i = (size_t)(row - program->options);
-		const char *value = row->env != NULL ? getenv(row->env) : NULL;
+		char text[OPT_ENV_MAX];
+		const char *name = opt_variable(program, row, text);
+		const char *value = name != NULL ? getenv(name) : NULL;
 
 		assert(i < OPT_MAX);
 		if (value == NULL || *value == '\0' || opt_row_was_set(program->options, seen, row))
@@ -299,7 +320,7 @@ enum opt_result opt_environment(
 		seen->row[i] = true;
 		if (row->kind == OPT_KIND_LIST)
 			opt_split(opt_member(conf, row), value);
-		else if (opt_set(row, conf, value, row->env, err) != OPT_RUN)
+		else if (opt_set(row, conf, value, name, err) != OPT_RUN)
 			return OPT_BAD;
 	}
 	return OPT_RUN;

@@ -54,6 +54,8 @@ struct opt_program {
 	const char *more;    /* text after the options, NULL for none */
 	const struct opt *options;
 	bool first_only; /* stop at the first operand, which names a subcommand; --help shows no options then */
+	/* "OUTBORE_WSCAT_": rows without a variable have this and their name in capitals. NULL: they have none */
+	const char *env_prefix;
 };
 
 /* Which rows were set, so that a configuration file comes behind them. Zeroed by the caller. */
