@@ -13,7 +13,7 @@ static struct conf_node *add_node(struct conf_tree *t, struct conf_node *parent,
 	struct conf_node *n = mem_alloc(sizeof(*n));
 
 	if ((t->count & (t->count - 1)) == 0) /* at powers of two */
-		t->nodes = mem_grow(t->nodes, t->count > 0 ? 2 * t->count : 1, sizeof(*t->nodes));
+		t->nodes = mem_grow(t->nodes, t->count > 0 ? 2 * t->count : 1, sizeof(void *));
 	t->nodes[t->count++] = n;
 	n->parent = parent;
 	n->line = line;
@@ -56,7 +56,7 @@ static bool is_end(const struct scanner *s)
 
 static char peek(const struct scanner *s)
 {
-	return is_end(s) ? '\0' : s->text.p[s->at];
+	return (char)(is_end(s) ? '\0' : s->text.p[s->at]);
 }
 
 static char take(struct scanner *s)

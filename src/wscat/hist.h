@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-#define HIST_SUB 64    /* steps in each power of two */
-#define HIST_POWERS 36 /* up to 2^41 us */
+#define HIST_SUB ((size_t)64) /* steps in each power of two */
+#define HIST_POWERS 36        /* up to 2^41 us */
 #define HIST_CELLS (HIST_SUB * (HIST_POWERS + 1))
 
 struct hist {
