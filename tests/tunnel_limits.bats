@@ -72,3 +72,27 @@ CONF
   cat codes
   [ "$(awk '{print $1 ":" $2}' codes)" = 3000:200 ]
 }
+
+@test "limits: on a kept connection that breaks, a GET is sent again and a POST is not" {
+  start_edge
+  # Answers the first request of a connection and breaks off at the second; says what it got.
+  start service /usr/bin/python3 -c "
+import socket
+listener = socket.create_server(('127.0.0.1', 0))
+print('ready', listener.getsockname()[1], flush=True)
+while True:
+    connection, _ = listener.accept()
+    for answer in (b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n', b''):
+        head = b''
+        while b'\r\n\r\n' not in head:
+            head += connection.recv(65536)
+        print('got', head.split(b' ')[0].decode(), flush=True)
+        connection.sendall(answer)
+    connection.close()"
+  wait_for service.out '^ready'
+  start_connector connector --url "http://127.0.0.1:$(awk '/^ready/ {print $2}' service.out)"
+  [ "$(fetch / -o /dev/null -w '%{http_code}')" = 200 ]
+  [ "$(fetch / -o /dev/null -w '%{http_code}')" = 200 ] # broke off, then once more on a fresh connection
+  [ "$(fetch / -X POST -o /dev/null -w '%{http_code}')" = 502 ]
+  [ "$(grep -c '^got GET' service.out):$(grep -c '^got POST' service.out)" = 3:1 ]
+}
