@@ -10,8 +10,8 @@ FUZZ_TIME ?= 30# seconds for each fuzz target
 
 # A program is src/NAME/main.c, the rest of its folder and what it needs of src/common.
 PROGRAMS := tunnel wscat ingress-lint hdrcheck
-LIBS     := -ledit -lssl -lcrypto -lnghttp2 -lwslay -luv -lyaml -ljansson -lidn2 -lz -lm -pthread
-LIBS_hdrcheck := -lcurl -lpsl -lgumbo# a library that one program alone needs
+LIBS     := -lcurl -ledit -lssl -lcrypto -lnghttp2 -lsqlite3 -lwslay -luv -lyaml -ljansson -lidn2 -lz -lm -pthread
+LIBS_hdrcheck := -lpsl -lgumbo# libraries that one program alone needs
 
 ifdef FUZZ# how `make fuzz` calls itself: its objects count what they cover, which takes clang
 CC       := clang
