@@ -5,8 +5,6 @@
 #include "common/proto/header.h"
 #include "tunnel/worker.h"
 
-#define POSTURE_LOOK_MS 1000 /* between two looks at the file */
-
 struct posture; /* opaque */
 
 /* Read the file, and look after it from then on. NULL with err. path is borrowed. */
