@@ -139,14 +139,17 @@ static bool walk_step(struct walk *k, struct watch_way *way)
 		return true;
 	}
 	way_add(way, k->dir[0] != '\0' ? k->dir : "/", entry);
-	if (strlen(k->dir) + 1 + entry.len >= sizeof(path))
+	size_t len = strlen(k->dir);
+	if (len + 1 + entry.len >= sizeof(path))
 		return false;
-	stpcpy(stpcpy(stpcpy(path, k->dir), "/"), name);
+	memcpy(path, k->dir, len);
+	path[len] = '/';
+	memcpy(path + len + 1, name, entry.len + 1);
 	if (lstat(path, &st) < 0)
 		return false;
 	if (S_ISLNK(st.st_mode))
 		return walk_link(k, path);
-	strcpy(k->dir, path);
+	memcpy(k->dir, path, len + 1 + entry.len + 1);
 	return S_ISDIR(st.st_mode);
 }
 
@@ -154,12 +157,13 @@ static struct watch_way *way_walk(const char *path)
 {
 	struct watch_way *way = mem_alloc(sizeof(*way));
 	struct walk k = {.links = 0};
+	size_t len = strlen(path);
 
-	if (strlen(path) >= sizeof(k.rest)) {
+	if (len >= sizeof(k.rest)) {
 		way->is_blind = true;
 		return way;
 	}
-	strcpy(k.rest, path);
+	memcpy(k.rest, path, len + 1);
 	while (walk_step(&k, way))
 		;
 	return way;
