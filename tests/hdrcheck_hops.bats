@@ -275,3 +275,35 @@ caddy_suggested() {
   suggested caddy caddy_suggested env XDG_DATA_HOME="$PWD" XDG_CONFIG_HOME="$PWD" caddy run --adapter caddyfile \
     --config "$PWD/server.conf"
 }
+
+# --- Nonces ---
+
+# nonced SERVER WRITE COMMAND...: what is suggested makes a policy with a nonce met, another one each time, that the
+# application is told.
+nonced() {
+  local server=$1 write=$2 one two
+  shift 2
+  printf 'rules:\n- set: {Content-Security-Policy: "script-src %s; object-src %s"}\n' "'nonce-{nonce}'" "'none'" >nonce.yaml
+  advice=
+  serve server "$write" "$@"
+  run -1 "$hdrcheck" --suggest "$server" --policy nonce.yaml "http://127.0.0.1:$port/?header=Content-Type:text/html"
+  advice=$output
+  stop server
+  serve server "$write" "$@"
+  for _ in 1 2; do
+    run -0 "$hdrcheck" --policy nonce.yaml --json "http://127.0.0.1:$port/?header=Content-Type:text/html"
+    [[ $output != *csp-static-nonce* ]]
+    two=$(jq -r '.response.headers[] | select(.[0] | ascii_downcase == "x-told")[1]' <<<"$output")
+    [[ -n $two && $two != "${one-}" && $output = *"'nonce-$two'"* ]]
+    one=$two
+  done
+}
+
+@test "what is suggested for a nonce works in nginx, HAProxy and Caddy" {
+  nonced nginx nginx_suggested nginx -e stderr -p "$PWD" -c "$PWD/server.conf"
+  stop server
+  nonced haproxy haproxy_suggested haproxy -db -f "$PWD/server.conf"
+  stop server
+  nonced caddy caddy_suggested env XDG_DATA_HOME="$PWD" XDG_CONFIG_HOME="$PWD" caddy run --adapter caddyfile \
+    --config "$PWD/server.conf"
+}

@@ -18,8 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	};
 	struct err err = {0};
 	struct headerpolicy *p = headerpolicy_parse(span_of((const char *)data, size), &err);
-	struct headerpolicy_subject s = {SPAN("app.example"), SPAN("/a/b"), 200};
-	struct headerpolicy_scratch scratch;
+	struct headerpolicy_subject s = {SPAN("app.example"), SPAN("/a/b"), 200, {0}};
+	struct headerpolicy_scratch scratch = {0};
 	struct fields f = {0};
 
 	MUST((p == NULL) == (err.text[0] != '\0'));

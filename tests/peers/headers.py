@@ -2,7 +2,7 @@
 """An application whose answers are what the request asks for.
 
 At /cors the Origin of a request is allowed when it ends in the value of "end". FRESH in a header is another nonce each
-time. X-Secret of a request comes back as X-Saw.
+time. X-Secret of a request comes back as X-Saw, every header with "nonce" in its name as X-Told.
 
     GET /anything?status=404&header=Content-Type:text/html&header=X-Frame-Options:DENY&body=text
 
@@ -55,6 +55,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             headers += [("Access-Control-Allow-Origin", origin), ("Access-Control-Allow-Credentials", "true")]
         headers = [(k, v.replace("FRESH", base64.b64encode(os.urandom(18)).decode())) for k, v in headers]
         headers += [("X-Saw", self.headers["X-Secret"])] if "X-Secret" in self.headers else []
+        headers += [("X-Told", v) for k, v in self.headers.items() if "nonce" in k.lower()]
         if url.path == "/loop":
             self.send(302, [("Location", "/loop")], b"")
         elif url.path == "/endless":

@@ -111,6 +111,14 @@ static struct field *first_of(struct fields *headers, struct span name)
 	return NULL;
 }
 
+/* Applying to one response. */
+struct job {
+	const struct headerpolicy_subject *subject;
+	struct fields *headers;
+	struct headerpolicy_scratch *scratch;
+	const struct headerpolicy_observer *observer; /* NULL: none */
+};
+
 static int set(struct fields *headers, struct span name, struct span value)
 {
 	struct field *f = first_of(headers, name);
@@ -122,17 +130,45 @@ static int set(struct fields *headers, struct span name, struct span value)
 	return 0;
 }
 
-static bool has_line(const struct fields *headers, struct span name, struct span value)
+static struct span value_of(const struct job *j, const struct op *op)
 {
-	for (size_t i = 0; i < headers->count; i++)
-		if (span_eq_nocase(headers->at[i].name, name) && span_eq(headers->at[i].value, value))
-			return true;
-	return false;
+	return op->nonces > 0 && j->subject->nonce.p != NULL
+		       ? headerpolicy_put_nonce(op->value, j->subject->nonce, &j->scratch->text)
+		       : op->value;
 }
 
-static int append(struct fields *headers, const struct op *op)
+/* Is text what the operation asks for, which is value? Without a nonce of this response's own, any will do. */
+static bool is_asked_for(const struct job *j, const struct op *op, struct span value, struct span text)
 {
-	return has_line(headers, op->name, op->value) ? 0 : header_add(headers, op->name, op->value);
+	return op->nonces > 0 && j->subject->nonce.p == NULL ? headerpolicy_has_nonce(op->value, text)
+							     : span_eq(value, text);
+}
+
+static int apply_set(const struct job *j, const struct op *op)
+{
+	struct field *f = first_of(j->headers, op->name);
+	struct headerpolicy_overwrite o = {.name = op->name, .now = value_of(j, op), .line = op->line};
+
+	if (f != NULL && is_asked_for(j, op, o.now, f->value)) {
+		drop(j->headers, op->name, 1);
+		return 0;
+	}
+	if (f != NULL && j->observer != NULL) {
+		o.was = f->value;
+		j->observer->overwritten(j->observer->arg, &o);
+	}
+	return set(j->headers, op->name, o.now);
+}
+
+static int append(const struct job *j, const struct op *op)
+{
+	struct span value = value_of(j, op);
+
+	for (size_t i = 0; i < j->headers->count; i++)
+		if (span_eq_nocase(j->headers->at[i].name, op->name) &&
+			is_asked_for(j, op, value, j->headers->at[i].value))
+			return 0;
+	return header_add(j->headers, op->name, value);
 }
 
 /* The longer life and every flag of the two. What is void, which more than one line is for some, counts for nothing. */
@@ -156,38 +192,91 @@ static int strengthen_hsts(struct fields *headers, const struct op *op, struct h
 	return set(headers, op->name, span_of(scratch->hsts, (size_t)len));
 }
 
-static int apply(const struct op *op, struct fields *headers, struct headerpolicy_scratch *scratch)
+static int apply(const struct job *j, const struct op *op)
 {
 	switch (op->kind) {
-	case OP_REMOVE: drop(headers, op->name, 0); return 0;
-	case OP_SET: return set(headers, op->name, op->value);
+	case OP_LEAVE: return 0;
+	case OP_REMOVE: drop(j->headers, op->name, 0); return 0;
+	case OP_SET: return apply_set(j, op);
 	case OP_SET_IF_ABSENT:
-		return header_find(headers, op->name) != NULL ? 0 : header_add(headers, op->name, op->value);
+		return header_find(j->headers, op->name) != NULL
+			       ? 0
+			       : header_add(j->headers, op->name, value_of(j, op));
 	case OP_STRENGTHEN:
 		if (!span_eq_nocase(op->name, SPAN("content-security-policy")))
-			return strengthen_hsts(headers, op, scratch);
+			return strengthen_hsts(j->headers, op, j->scratch);
 		/* Policies intersect: one more only tightens (CSP3, 8.1). */
-		return headerpolicy_csp_covered(headers, op->name, op->value) ? 0 : append(headers, op);
-	case OP_APPEND: return append(headers, op);
+		return headerpolicy_csp_covered(j->headers, op->name, op->value) ? 0 : append(j, op);
+	case OP_APPEND: return append(j, op);
 	}
 	return 0;
+}
+
+/* --- For whom --- */
+
+/* What the policy says of this host alone: its name's section, or else the first pattern that fits. */
+static const struct section *section_of(const struct headerpolicy *p, struct span host)
+{
+	char name[256];
+
+	if (p->section_count == 0 || host.len > sizeof(name))
+		return NULL;
+	for (size_t i = 0; i < host.len; i++)
+		name[i] = span_lower(host.p[i]);
+	const struct section *s = map_get(&p->by_name, span_of(name, host.len));
+	for (size_t i = 0; s == NULL && i < p->pattern_count; i++)
+		if (glob(p->patterns[i]->host, host))
+			s = p->patterns[i];
+	return s;
+}
+
+/* without: what its rules are about is left out; NULL: nothing is. */
+static int apply_rules(const struct job *j, const struct rules *rules, const struct section *without)
+{
+	struct span rest, content_type = header_value(j->headers, SPAN("content-type"));
+	struct span type = span_trim(span_cut(content_type, ';', &rest));
+
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct rule *r = &rules->at[i];
+		if (!applies(r, j->subject, j->headers, content_type, type))
+			continue;
+		for (size_t k = 0; k < r->op_count; k++) {
+			const struct op *op = &r->ops[k];
+			if ((without != NULL && without->owns[op->number]) ||
+				(op->nonces > 0 && j->subject->status == 304))
+				continue;
+			if (apply(j, op) < 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+int headerpolicy_apply_observed(const struct headerpolicy *p, const struct headerpolicy_subject *s,
+	struct fields *headers, struct headerpolicy_scratch *scratch,
+	const struct headerpolicy_observer *observer)
+{
+	struct job job = {s, headers, scratch, observer};
+	const struct section *section = section_of(p, s->host);
+
+	if (s->status < 200)
+		return 0;
+	if (p->nonces > 0) {
+		buf_clear(&scratch->text);
+		buf_reserve(&scratch->text, p->nonce_bytes); /* once, so that values stay where they are */
+	}
+	if (apply_rules(&job, &p->rules, section) < 0)
+		return -1;
+	return section != NULL ? apply_rules(&job, &section->rules, NULL) : 0;
 }
 
 int headerpolicy_apply(const struct headerpolicy *p, const struct headerpolicy_subject *s,
 	struct fields *headers, struct headerpolicy_scratch *scratch)
 {
-	struct span rest, content_type = header_value(headers, SPAN("content-type"));
-	struct span type = span_trim(span_cut(content_type, ';', &rest));
+	return headerpolicy_apply_observed(p, s, headers, scratch, NULL);
+}
 
-	if (s->status < 200)
-		return 0;
-	for (size_t i = 0; i < p->count; i++) {
-		const struct rule *r = &p->rules[i];
-		if (!applies(r, s, headers, content_type, type))
-			continue;
-		for (size_t j = 0; j < r->op_count; j++)
-			if (apply(&r->ops[j], headers, scratch) < 0)
-				return -1;
-	}
-	return 0;
+void headerpolicy_scratch_free(struct headerpolicy_scratch *scratch)
+{
+	buf_free(&scratch->text);
 }

@@ -1,4 +1,6 @@
 /* A policy file that is read again when it changes: one that cannot be used leaves the policy as it was. */
+#include <openssl/evp.h>
+#include <openssl/rand.h>
 #include <stdlib.h>
 
 #include "common/base/fsx.h"
@@ -64,14 +66,44 @@ void posture_free(struct posture *p)
 		return;
 	watch_free(p->watch);
 	headerpolicy_free(p->policy);
+	headerpolicy_scratch_free(&p->scratch);
 	free(p);
 }
 
-void posture_apply(struct posture *p, struct span host, struct span path, int status, struct fields *fields)
+/* Without random bytes there is none: an empty one is no source, and lets nothing run. */
+static void make_nonce(char nonce[POSTURE_NONCE_MAX])
 {
-	struct headerpolicy_subject subject = {host, path, status};
+	unsigned char random[18];
 
-	if (p != NULL && headerpolicy_apply(p->policy, &subject, fields, &p->scratch) < 0)
+	_Static_assert(sizeof(random) / 3 * 4 + 1 == POSTURE_NONCE_MAX, "base64 without padding");
+	nonce[0] = '\0';
+	if (RAND_bytes(random, sizeof(random)) == 1)
+		EVP_EncodeBlock((unsigned char *)nonce, random, sizeof(random));
+}
+
+bool posture_nonce(const struct posture *p, char nonce[POSTURE_NONCE_MAX], struct span *header)
+{
+	*header = p != NULL ? headerpolicy_nonce_header(p->policy) : (struct span){0};
+	nonce[0] = '\0';
+	if (header->p == NULL)
+		return false;
+	make_nonce(nonce);
+	return true;
+}
+
+void posture_apply(struct posture *p, const struct posture_response *r, struct fields *fields)
+{
+	char fresh[POSTURE_NONCE_MAX];
+
+	if (p == NULL)
+		return;
+	struct headerpolicy_subject subject = {r->host, r->path, r->status, span_str(r->nonce)};
+	/* A policy that was read in between asks for a nonce which nobody knows. */
+	if (r->nonce[0] == '\0' && headerpolicy_nonce_header(p->policy).p != NULL) {
+		make_nonce(fresh);
+		subject.nonce = span_str(fresh);
+	}
+	if (headerpolicy_apply(p->policy, &subject, fields, &p->scratch) < 0)
 		log_line(p->worker->log, LOG_WARN, "too many headers for the policy", "path=\"%.*s\"",
-			(int)(path.len < 64 ? path.len : 64), path.p);
+			(int)(r->path.len < 64 ? r->path.len : 64), r->path.p);
 }
