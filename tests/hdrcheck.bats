@@ -240,6 +240,53 @@ PY
   [[ $(jq -r '.findings[] | select(.id == "hop-doubled").message' <<<"$output") = *'in front: Apache httpd'* ]]
 }
 
+@test "hops: the line to look at, by product where the answers tell which it is" {
+  start_app
+  # look HEADERS OF THE HOP: what is said of X-Frame-Options, which the application sends too.
+  look() {
+    "$hdrcheck" --json --hop "hop=$app/?$1" --hop "app=$app/?header=Server:app&header=X-Frame-Options:SAMEORIGIN&header=X-Gone:1" |
+      jq -r '.headers.hops[0] | [.product, (.changes[] | select(.header == "X-Frame-Options" or .header == "x-frame-options").look)] | join(" | ")'
+  }
+  local deny=header=X-Frame-Options:DENY own=header=X-Frame-Options:SAMEORIGIN
+  [ "$(look "header=Server:nginx&$deny")" = \
+    'nginx | nginx: proxy_hide_header X-Frame-Options with add_header X-Frame-Options' ]
+  [ "$(look "header=Server:nginx/1.22.1")" = 'nginx | nginx: proxy_hide_header X-Frame-Options' ]
+  [ "$(look "header=Server:Caddy&header=Server:app&$deny&$own")" = \
+    'Caddy | Caddy: header X-Frame-Options, which wants header_down -X-Frame-Options in reverse_proxy' ]
+  [[ $(look "header=cf-ray:1&$deny") = 'edge | edge: set or strengthen of X-Frame-Options in the file of --headers' ]]
+  [[ $(look "header=Server:app&$deny") = ' | nginx: '*'; Apache httpd: Header set '*'; HAProxy: '*'; Caddy: '* ]]
+  # A value that the hop takes from what is behind it is of no product.
+  run -1 "$hdrcheck" --hop "hop=$app/?header=Server:nginx&$own" --hop "app=$app/?header=Server:nginx&$deny"
+  [[ $output = *'look at nginx: proxy_hide_header X-Frame-Options with'*'; Caddy: '* ]]
+}
+
+@test "what the policy would overwrite: the application's values, and whether they were stronger" {
+  start_app
+  cat >policy.yaml <<'YAML'
+rules:
+  - set:
+      X-Frame-Options: SAMEORIGIN
+      Strict-Transport-Security: max-age=3600
+      Referrer-Policy: no-referrer
+      Content-Security-Policy: upgrade-insecure-requests
+      X-Content-Type-Options: nosniff
+      Permissions-Policy: geolocation=()
+    set-if-absent: {Cross-Origin-Opener-Policy: unsafe-none}
+YAML
+  local html=header=Content-Type:text/html page
+  page="$html&header=X-Frame-Options:DENY&header=Strict-Transport-Security:max-age=31536000&header=Referrer-Policy:origin"
+  page+="&header=Content-Security-Policy:default-src%20'self'&header=X-Content-Type-Options:nosniff"
+  page+="&header=Permissions-Policy:geolocation=()&header=Cross-Origin-Opener-Policy:same-origin"
+  # The outer hop is the edge with the policy already: what counts is what the application sends.
+  run -1 "$hdrcheck" --json --policy policy.yaml --hop "edge=$app/?$html" --hop "app=$app/?$page"
+  [ "$(jq -r '.headers.policy.overwrites[] | "\(.line) \(.header) \(.stronger)"' <<<"$output")" = \
+    $'3 X-Frame-Options true\n4 Strict-Transport-Security true\n5 Referrer-Policy false\n6 Content-Security-Policy true' ]
+  [ "$(jq -r '.findings[] | select(.id | startswith("overwrite-")) | .id + " " + .where' <<<"$output" | sort | uniq -c | xargs)" = \
+    '1 overwrite-different app 3 overwrite-stronger app' ]
+  run -1 "$hdrcheck" --policy policy.yaml "$app/?$page"
+  [[ $output = *'overwrite-stronger'*'line 3 of the policy puts "SAMEORIGIN" in its place'* ]]
+}
+
 @test "hops that a record names are compared, and their record kept" {
   start_app
   jq -nc --arg app "$app" '{schema: "outbore/1", kind: "match", tool: "ingress-lint", x: 1, target: {url: "https://never.invalid/",

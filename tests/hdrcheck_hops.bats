@@ -82,6 +82,13 @@ table() {
   done
 }
 
+# product_is NAME LINE: the server is known by its answers, and the line that sets X-Frame-Options named.
+product_is() {
+  run "$hdrcheck" --json --hop "proxy=http://127.0.0.1:$port/a/" --hop "app=http://$app/"
+  [ "$(jq -r '.headers.hops[0] | .product + ": " + (.changes[] | select(.header | ascii_downcase == "x-frame-options").look)' \
+    <<<"$output" | tr '[:upper:]' '[:lower:]')" = "$1: $1: $2" ] || fail_with "$(jq -c .headers.hops[0] <<<"$output")"
+}
+
 nginx_conf() {
   local name lines nginx_lines=(
     "add_header X-Frame-Options DENY;"
@@ -115,6 +122,7 @@ b added doubled added doubled added added added added doubled
 c added changed added changed added added added added changed
 d - same - same - - - - same
 ROWS
+  product_is 'nginx' 'add_header x-frame-options'
 }
 
 apache_conf() {
@@ -157,6 +165,7 @@ d added changed added changed added added added - same
 e added doubled added doubled added added added - same
 f added same added same added added - - same
 ROWS
+  product_is 'apache httpd' 'header set x-frame-options or header always set x-frame-options'
 }
 
 haproxy_conf() {
@@ -184,6 +193,7 @@ a added changed added changed added added - added changed
 b added doubled added doubled added added - added doubled
 c added changed added changed added added added added changed
 ROWS
+  product_is 'haproxy' 'http-response set-header x-frame-options or http-after-response set-header x-frame-options'
 }
 
 caddy_conf() {
@@ -207,6 +217,7 @@ a added doubled added doubled added added added added doubled
 b added changed added changed added added - - same
 c added changed added changed added added added added doubled
 ROWS
+  product_is 'caddy' 'header x-frame-options'
 }
 
 # --- The lines of --suggest, where they belong ---

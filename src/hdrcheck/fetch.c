@@ -63,6 +63,7 @@ static const char *take_head_line(struct fetch_transfer *x, struct span line)
 		if (!span_to_u64(span_cut(span_trim(rest), ' ', &value), 999, &status) || status < 100)
 			return "the status line has no status";
 		x->r->status = (int)status;
+		x->r->http_version = response_version(line);
 		x->head_done = false;
 		return NULL;
 	}

@@ -115,7 +115,7 @@ static int check_policy(const struct flags *c, struct err *err)
 }
 
 /* A name is needed to speak of it, and must not be half of a URL with "=" in it. */
-static int check_hops(const struct opt_list *hops, struct err *err)
+static int check_hop_list(const struct opt_list *hops, struct err *err)
 {
 	if (hops->count > HOPS_MAX)
 		return err_set(err, "--hop: at most %d", HOPS_MAX);
@@ -135,7 +135,7 @@ static int check(struct flags *c, int argc, struct err *err)
 		return err_set(err, "--algorithm: 4 or 6");
 	if (c->grade != NULL && observatory_grade_at_least("F", c->grade) < 0)
 		return err_set(err, "--grade-at-least: \"%s\" is no grade (A+, A, A-, ... F)", c->grade);
-	if (check_hops(&c->hops, err) < 0)
+	if (check_hop_list(&c->hops, err) < 0)
 		return -1;
 	if (c->hops.count > 0 ? argc > 0 : argc == 0)
 		return err_set(err, c->hops.count > 0 ? "with --hop there are no other URLs"

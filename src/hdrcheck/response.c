@@ -189,6 +189,20 @@ static struct span take_line(struct span *rest)
 	return line;
 }
 
+int response_version(struct span status_line)
+{
+	static const struct {
+		struct span text;
+		int version;
+	} versions[] = {
+		{{"HTTP/1.0 ", 9}, 10}, {{"HTTP/1.1 ", 9}, 11}, {{"HTTP/2 ", 7}, 20}, {{"HTTP/2.0 ", 9}, 20}};
+
+	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
+		if (span_starts(status_line, versions[i].text))
+			return versions[i].version;
+	return 0;
+}
+
 static int read_status_line(struct span line, int *status, struct err *err)
 {
 	struct span code, rest;
@@ -211,8 +225,10 @@ int response_from_curl(
 	r->https = url_is_tls(r->url.scheme) ? HTTPS_VALID : HTTPS_NONE;
 	do { /* each head: of a proxy's CONNECT, of 100, of redirects that -L followed */
 		header_clear(&r->headers);
-		if (read_status_line(take_line(&text), &r->status, err) < 0)
+		struct span first = take_line(&text);
+		if (read_status_line(first, &r->status, err) < 0)
 			return -1;
+		r->http_version = response_version(first);
 		for (struct span line = take_line(&text); line.len > 0; line = take_line(&text)) {
 			struct span value, name = span_cut(line, ':', &value);
 			if (value.p == NULL || !header_is_token(name))

@@ -127,6 +127,8 @@ const struct rule rules[] = {
 	{"hop-doubled", WARNING, "", "A hop sends a header again that was there already.", "RFC 9110, 5.3"},
 	{"hop-dropped", WARNING, "", "A hop takes a security header away that the one behind it sent.", ""},
 	{"hop-changed", INFO, "", "A hop replaces the value of a security header.", ""},
+	{"overwrite-stronger", WARNING, "", "An edge that applies the policy would put a weaker value in the place of the application's: use strengthen or set-if-absent in place of set.", "header-policy(5)"},
+	{"overwrite-different", INFO, "", "An edge that applies the policy would replace the application's value.", "header-policy(5)"},
 	{"policy-missing", ERROR, "", "The policy asks for a header that is not there.", "header-policy(5)"},
 	{"policy-different", ERROR, "", "The policy asks for another value.", "header-policy(5)"},
 	{"policy-weaker", ERROR, "", "The policy asks for at least what it names.", "header-policy(5)"},

@@ -67,9 +67,13 @@ static void check_wishes(struct run *run, struct audit *au, struct show_target *
 {
 	const struct flags *c = run->conf;
 
-	if (run->policy != NULL)
+	if (run->policy != NULL) {
+		bool hops = t->hops != NULL;
+		const struct hop *app = hops ? &t->hops->at[t->hops->count - 1] : NULL;
 		t->policy_met = policy_check(au, run->policy);
-	else if (c->profile != NULL)
+		overwrites_find(
+			au, run->policy, hops ? app->r : au->r, hops ? app->name : NULL, &t->overwrites);
+	} else if (c->profile != NULL)
 		t->policy_met = policy_check_observatory(au);
 	t->policy = c->profile != NULL ? c->profile : c->policy;
 	check_grade(run, au);
@@ -120,65 +124,6 @@ static void judge(struct run *run, struct source_item *item)
 
 /* --- Hops --- */
 
-static bool is_about_security(struct span name)
-{
-	for (size_t i = 0; i < rules_count; i++)
-		if (rules[i].header[0] != '\0' && span_eq_nocase(span_str(rules[i].header), name))
-			return true;
-	return false;
-}
-
-/* Where a second line came from shows in the order of the two. */
-static const char *doubling_hint(const struct hop_row *r, size_t hop)
-{
-	if (r->values[hop + 1].p == NULL)
-		return "set in two places of it: of Apache httpd, Header set beside Header always set";
-	if (span_starts(r->values[hop], r->values[hop + 1]))
-		return "its own stands behind: nginx add_header wants proxy_hide_header beside it, HAProxy "
-		       "set-header instead of "
-		       "add-header";
-	return "its own stands in front: Apache httpd Header always set wants Header unset beside it, Caddy "
-	       "header wants "
-	       "header_down in reverse_proxy";
-}
-
-static void report_change(struct audit *au, const struct hops *h, const struct hop_row *r, size_t hop)
-{
-	const char *name = arena_copy(&au->arena, r->name).p, *at = h->at[hop].name;
-	struct finding *f = NULL;
-
-	switch (r->change[hop]) {
-	case HOP_DOUBLED:
-		f = audit_report(au, "hop-doubled", name, r->values[hop], "%s sends it %zu times; %s", at,
-			r->lines[hop], doubling_hint(r, hop));
-		break;
-	case HOP_REMOVED:
-	case HOP_FEWER:
-		f = audit_report(au, "hop-dropped", name, r->values[hop + 1], "%s drops what %s sends", at,
-			h->at[hop + 1].name);
-		break;
-	case HOP_CHANGED:
-		f = audit_report(au, "hop-changed", name, r->values[hop], "%s replaces what %s sends", at,
-			h->at[hop + 1].name);
-		break;
-	case HOP_SAME:
-	case HOP_ADDED:
-	case HOP_RECASED: break;
-	}
-	if (f != NULL)
-		f->hop = at;
-}
-
-static void attribute(struct audit *au, const struct hops *h)
-{
-	for (size_t i = 0; i < au->count; i++)
-		au->findings[i].hop = hops_origin(h, au->findings[i].header);
-	for (size_t row = 0; row < h->row_count; row++)
-		for (size_t hop = 0; hop + 1 < h->count; hop++)
-			if (is_about_security(h->rows[row].name))
-				report_change(au, h, &h->rows[row], hop);
-}
-
 static void judge_hops(struct run *run, struct hops *h, json_t *record, int64_t took_ms)
 {
 	struct audit au;
@@ -187,7 +132,7 @@ static void judge_hops(struct run *run, struct hops *h, json_t *record, int64_t 
 
 	audit_run(&au, h->at[0].r, run->names, (int)run->conf->algorithm);
 	hops_compare(&au.arena, h);
-	attribute(&au, h);
+	check_hops(&au, h);
 	check_wishes(run, &au, &t);
 	print(run, &t);
 	raise_code(run, fails(run, &au) ? EXIT_FOUND : EXIT_GOOD);

@@ -101,6 +101,8 @@ static void print_hops(const struct show *out, const struct hops *h)
 				i + 1 < h->count ? hop_change_name(r->change[i]) : "");
 			print_escaped(out->to, r->values[i].p != NULL ? r->values[i] : SPAN("-"));
 			fputc('\n', out->to);
+			if (r->look[i] != NULL)
+				fprintf(out->to, "      look at %s\n", r->look[i]);
 		}
 	}
 }

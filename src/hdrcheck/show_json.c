@@ -106,11 +106,15 @@ static json_t *hops_record(const struct hops *h)
 			put(one, "header", show_json_text(r->name));
 			put(one, "from", show_json_text(r->values[i + 1]));
 			put(one, "to", show_json_text(r->values[i]));
+			if (r->look[i] != NULL)
+				put(one, "look", show_json_text(span_str(r->look[i])));
 			json_array_append_new(changes, one);
 		}
-		json_array_append_new(
-			out, json_pack("{s:s, s:s, s:i, s:o}", "name", h->at[i].name, "url", h->at[i].url,
-				     "status", h->at[i].r->status, "changes", changes));
+		json_t *hop = json_pack("{s:s, s:s, s:i, s:o}", "name", h->at[i].name, "url", h->at[i].url,
+			"status", h->at[i].r->status, "changes", changes);
+		if (h->at[i].product != PRODUCT_UNKNOWN)
+			put(hop, "product", json_string(product_name(h->at[i].product)));
+		json_array_append_new(out, hop);
 	}
 	return out;
 }
@@ -245,6 +249,22 @@ static void put_target(json_t *out, const char *url)
 		put(target, "url", show_json_text(span_str(url)));
 }
 
+static json_t *policy_record(const struct show_target *t)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < t->overwrites.count; i++) {
+		const struct overwrite *o = &t->overwrites.at[i];
+		json_t *one =
+			json_pack("{s:b, s:I}", "stronger", (int)o->stronger, "line", (json_int_t)o->line);
+		put(one, "header", show_json_text(o->header));
+		put(one, "from", show_json_text(o->was));
+		put(one, "to", show_json_text(o->now));
+		json_array_append_new(list, one);
+	}
+	return json_pack("{s:s, s:b, s:o}", "name", t->policy, "met", (int)t->policy_met, "overwrites", list);
+}
+
 static json_t *headers_record(const struct show_target *t)
 {
 	json_t *out = json_object();
@@ -253,7 +273,7 @@ static json_t *headers_record(const struct show_target *t)
 	put(out, "csp", csp_record(&t->audit->evaluator));
 	put(out, "score", json_integer(audit_score(t->audit)));
 	if (t->policy != NULL)
-		put(out, "policy", json_pack("{s:s, s:b}", "name", t->policy, "met", (int)t->policy_met));
+		put(out, "policy", policy_record(t));
 	if (t->hops != NULL)
 		put(out, "hops", hops_record(t->hops));
 	return out;
