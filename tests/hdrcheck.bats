@@ -83,6 +83,43 @@ ids() {
   [[ " $(ids)" != *' csp-script-'* ]] || fail_with "$(ids)"
 }
 
+@test "a policy that only reports is judged like one that is enforced" {
+  local weak="Content-Security-Policy-Report-Only: script-src 'unsafe-inline' https:; report-uri /r"
+  run -1 "$hdrcheck" --json - < <(record https://r.example/ 200 "${good[@]/Content-Security-Policy:*/X-A: 1}" "$weak")
+  [ "$(jq -r '.findings[] | select(.header == "Content-Security-Policy-Report-Only").id' <<<"$output" | sort | xargs)" = \
+    'csp-base-uri csp-form-action csp-frame-ancestors csp-object csp-report-only csp-script-broad csp-script-unsafe-inline' ]
+  # Beside one that is enforced it protects from nothing and breaks nothing: what it lacks is told, and fails nobody.
+  run -0 "$hdrcheck" --json - < <(record https://r.example/ 200 "${good[@]}" "$weak; base-uri 'none'; object-src 'none'")
+  [ "$(jq -r '.findings[] | select(.id == "csp-report-only-weak").message' <<<"$output" | sed 's/if it were enforced, \([^:]*\).*/\1/' |
+    sort | xargs)" = 'csp-form-action csp-frame-ancestors csp-script-broad csp-script-unsafe-inline' ]
+}
+
+# page URL HTML [HEADER...]: a bare response with a body.
+page() {
+  local url=$1 html=$2
+  shift 2
+  record "$url" 200 "$@" | jq -c --arg body "$html" '.body_snippet = $body'
+}
+
+@test "what an HTTPS page loads over plain HTTP" {
+  local html='<base href="/x"><link rel=canonical href=http://a/><link rel="alternate stylesheet" href=http://a/s.css>
+    <link rel=icon href=http://a/i.png><img src=" HTTP://a/1.png"><img src=http://a/2.png srcset="b.png 1x, http://a/3.png 2x">
+    <video poster=http://a/p.png><source src=http://a/v.mp4><track src=http://a/t.vtt></video><iframe src=http://a/f></iframe>
+    <object data=http://a/o></object><form action=http://a/login><button formaction=https://a/ok></button></form>
+    <a href=http://a/>a</a><template><img src=http://a/no></template><noscript><img src=http://a/no></noscript>
+    <img src=//a/4.png><img src="https://a/http://b">'
+  run -1 "$hdrcheck" --json - < <(page https://a.example/ "$html" "${good[@]}")
+  [ "$(jq -r '.findings[] | select(.id | test("^(mixed|form)")) | .message' <<<"$output")" = \
+    '5 over plain HTTP; the first, of <link>: http://a/i.png
+5 over plain HTTP; the first, of <link>: http://a/s.css
+1 over plain HTTP; the first, of <form>: http://a/login' ]
+  # A policy that upgrades requests mends it, and on plain HTTP there is nothing mixed.
+  run -0 "$hdrcheck" --json - < <(page https://a.example/ "$html" "${good[@]}" 'Content-Security-Policy: upgrade-insecure-requests; report-uri /r')
+  [[ " $(ids)" != *' mixed-'* ]]
+  run "$hdrcheck" --json - < <(page http://a.example/ "$html" "${good[@]}")
+  [[ " $(ids)" != *' mixed-'* && " $(ids)" != *' form-over'* ]]
+}
+
 # --- Records ---
 
 @test "records of other tools keep what they have, others pass, broken lines are told and the rest goes on" {
@@ -308,7 +345,7 @@ rules:
     remove: Server
 YAML
   run -0 "$hdrcheck" --json --policy policy.yaml - < <(record https://a.example/ 200 "${good[@]}")
-  [ "$(jq -c .headers.policy <<<"$output")" = '{"name":"policy.yaml","met":true}' ]
+  [ "$(jq -c '.headers.policy | [.name, .met]' <<<"$output")" = '["policy.yaml",true]' ]
   run -1 "$hdrcheck" --json --policy policy.yaml - < <(record https://a.example/ 200 'Content-Type: text/html' \
     'X-Frame-Options: SAMEORIGIN' 'Strict-Transport-Security: max-age=5' 'Server: x')
   [ "$(jq -r '.findings[] | select(.id | startswith("policy-")) | .id + "=" + .header' <<<"$output" | sort | xargs)" = \
