@@ -263,6 +263,32 @@ PY
   [ "$(jq -r '.headers.observatory.error // "none"' <<<"$output" | xargs)" = 'status-not-scanned none' ]
 }
 
+@test "beside the page: what gets lost on a missing page, an asset, a 304, by HEAD and on plain HTTP" {
+  credentials web
+  start_app
+  printf 'hosts:\n  app.example:\n    paths: /\n    set: {Strict-Transport-Security: max-age=63072000; includeSubDomains}\n' >policy.yaml
+  start_edge --credentials web.json --route 'app.example=web' --headers policy.yaml
+  start_connector connector --url "$app"
+  local page='/?header=Content-Type:text/html&header=X-Content-Type-Options:nosniff&header=Referrer-Policy:no-referrer&header=ETag:"1"'
+  page+='&get=X-Frame-Options:DENY&body=<script%20src=//other.example/x.js></script><link%20rel=stylesheet%20href=/s.css?header=Content-Type:text/css>'
+  "$hdrcheck" --json --deep --cacert "$cacert" --connect-to "app.example:443:$edge_tls" --connect-to "app.example:80:$edge_http" \
+    "https://app.example$page" >out || true
+  diff - <(jq -c '.headers.deep[] | [.what, (.url | sub("[?]header.*"; "?")), .status, .lacks, .differs]' out) <<'WANT'
+["missing page","https://app.example/hdrcheck.no.such.page",200,["Strict-Transport-Security","X-Content-Type-Options","X-Frame-Options","Referrer-Policy"],[]]
+["HEAD","https://app.example/?",200,[],["X-Frame-Options"]]
+["asset","https://app.example/s.css?",200,["Strict-Transport-Security","X-Content-Type-Options"],[]]
+["unchanged","https://app.example/?",304,[],[]]
+["plain HTTP","http://app.example/?",200,[],[]]
+WANT
+  [ "$(jq -r '.findings[] | select(.id == "header-lost").message' out | sort | uniq -c | xargs)" = \
+    '2 asset (200): not there, while the page has it 4 missing page (200): not there, while the page has it' ]
+  [ "$(jq -r '.findings[] | select(.id == "header-unstable") | .header + " " + .message' out)" = \
+    'X-Frame-Options by HEAD: not there, while a GET of the page has it' ]
+  # What the page lacks itself is told once.
+  [ "$(jq -r '.findings[] | select(.id == "csp-missing").url' out)" = null ]
+  "$hdrcheck" --json "$app$page" | jq -e '.headers | has("deep") | not'
+}
+
 # --- Hops, policies, drift ---
 
 @test "hops: who added, changed, dropped and doubled" {

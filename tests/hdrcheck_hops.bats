@@ -287,6 +287,37 @@ caddy_suggested() {
     --config "$PWD/server.conf"
 }
 
+# --- Versions of HTTP ---
+
+versions_conf() {
+  cat <<CONF
+daemon off; worker_processes 1; pid $PWD/nginx.pid;
+events {}
+http {
+  access_log off;
+  client_body_temp_path $PWD/b; proxy_temp_path $PWD/p; fastcgi_temp_path $PWD/f; uwsgi_temp_path $PWD/u; scgi_temp_path $PWD/s;
+  map \$server_protocol \$frame { HTTP/2.0 DENY; default ""; }
+  server { listen 127.0.0.1:$port; return 200; }
+  server { listen 127.0.0.1:$tls_port ssl http2; ssl_certificate $PWD/cert.pem; ssl_certificate_key $PWD/key.pem;
+    location / { add_header X-Frame-Options \$frame; return 200 hello; } }
+}
+CONF
+}
+
+@test "a header that HTTP/1.1 loses" {
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost \
+    -keyout key.pem -out cert.pem 2>/dev/null
+  local tls_port
+  tls_port=$(free_port)
+  serve nginx versions_conf nginx -e stderr -p "$PWD" -c "$PWD/nginx.conf"
+  run "$hdrcheck" --json --deep --cacert cert.pem "https://localhost:$tls_port/"
+  [ "$(jq -r '.findings[] | select(.id == "header-unstable") | .header + ": " + .message' <<<"$output")" = \
+    'X-Frame-Options: over HTTP/1.1: not there, while a GET of the page has it' ]
+  # Asked for one version, it does not look at the other.
+  run "$hdrcheck" --json --deep --http1.1 --cacert cert.pem "https://localhost:$tls_port/"
+  [[ $output != *header-unstable* ]]
+}
+
 # --- Nonces ---
 
 # nonced SERVER WRITE COMMAND...: what is suggested makes a policy with a nonce met, another one each time, that the

@@ -17,6 +17,10 @@ static const struct opt options[] = {
 	{0, "profile", "NAME", "the same, built in: " POLICY_PROFILES, OPT_TEXT(struct flags, profile),
 		"OUTBORE_HDRCHECK_PROFILE"},
 	{0, "paths", "PATH,...", "look at these paths of each URL", OPT_LIST(struct flags, paths), NULL},
+	{0, "deep", NULL,
+		"look beside each page too: at a missing one, HEAD, both versions of HTTP, an asset,\n"
+		"                                   a 304 and plain HTTP",
+		OPT_BOOL(struct flags, fetch.deep), NULL},
 	{0, "grade-at-least", "GRADE", "fail below this grade of the Observatory: A+, A, ... F",
 		OPT_TEXT(struct flags, grade), NULL},
 	{0, "fail-on", "SEVERITY",

@@ -1,6 +1,8 @@
 /* Responses from records and from captures; joined values. */
 #include "hdrcheck/response.h"
+#include "common/base/buf.h"
 #include "common/base/utf8.h"
+#include "hdrcheck/text.h"
 
 /* Names of which clients keep the first line only (Node.js, which the Observatory runs on; most are singletons of
  * RFC 9110). */
@@ -40,6 +42,45 @@ struct span response_value(struct arena *a, const struct fields *headers, const 
 		at += f->value.len;
 	}
 	return span_of(joined, at);
+}
+
+/* Append the value in which each nonce is the same; of a cookie its name. */
+static void add_stable(struct buf *out, const struct field *f)
+{
+	struct span v = f->value, nonce = SPAN("'nonce-");
+
+	if (span_eq_nocase(f->name, SPAN("set-cookie"))) {
+		buf_add(out, v.p, span_find(v, '='));
+		return;
+	}
+	while (v.len > 0) {
+		size_t at = text_find(v, nonce);
+		bool found = at < v.len;
+		buf_add(out, v.p, at);
+		v = span_skip(v, at);
+		if (!found)
+			break;
+		buf_add_span(out, nonce);
+		v = span_skip(v, nonce.len);
+		v = span_skip(v, span_find(v, '\''));
+	}
+}
+
+struct span response_stable(struct arena *a, const struct fields *headers, struct span name)
+{
+	struct buf all = {0};
+	bool first = true;
+
+	for (size_t i = 0; i < headers->count; i++) {
+		if (!span_eq_nocase(headers->at[i].name, name))
+			continue;
+		buf_add_str(&all, first ? "" : " + ");
+		add_stable(&all, &headers->at[i]);
+		first = false;
+	}
+	struct span out = first ? (struct span){0} : arena_copy(a, buf_span(&all));
+	buf_free(&all);
+	return out;
 }
 
 struct span response_type(const struct response *r)

@@ -58,6 +58,8 @@ int response_version(struct span status_line);
 /* The values of a name joined by ", ", as clients see them; of names that hold one value by definition (Server, Location,
  * ...) the first. A NULL pointer: not there. */
 struct span response_value(struct arena *a, const struct fields *headers, const char *name);
+/* The same for comparisons: joined by " + ", each nonce alike, cookies without their values. */
+struct span response_stable(struct arena *a, const struct fields *headers, struct span name);
 /* The media type: what stands before ";" in Content-Type, as written. */
 struct span response_type(const struct response *r);
 /* Text from bytes that mean U+0000 to U+00FF. */

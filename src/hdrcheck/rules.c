@@ -128,6 +128,9 @@ const struct rule rules[] = {
 	{"form-over-http", WARNING, "", "A form is sent over plain HTTP, where whoever sits on the wire reads what was typed.", "Mixed Content, 6"},
 	/* --- WebSocket handshakes --- */
 	{"ws-any-origin", ERROR, "", "The handshake is accepted whatever Origin it names: any site may talk to it with the visitor's cookies.", "RFC 6455, 10.2"},
+	/* --- Beside the page --- */
+	{"header-lost", WARNING, "", "The page has the header, and what stands beside it, where it counts as well, has not: errors, assets and redirects often leave by another way.", ""},
+	{"header-unstable", WARNING, "", "The same page has another value of the header, or none, by HEAD or over another version of HTTP: a cache may keep either.", "RFC 9110, 9.3.2"},
 	/* --- Over several hops, policies, runs --- */
 	{"hop-doubled", WARNING, "", "A hop sends a header again that was there already.", "RFC 9110, 5.3"},
 	{"hop-dropped", WARNING, "", "A hop takes a security header away that the one behind it sent.", ""},

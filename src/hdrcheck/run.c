@@ -111,6 +111,7 @@ static void judge(struct run *run, struct source_item *item)
 	audit_run(&au, item->response, run->names, (int)run->conf->algorithm);
 	for (size_t i = 0; i + 1 < item->target.count; i++)
 		audit_step(&au, &item->target.steps[i]);
+	sides_judge(&au, item->target.sides, &t.sides);
 	t.audit = &au;
 	check_wishes(run, &au, &t);
 	if (run->conf->suggest != NULL)

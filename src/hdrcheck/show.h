@@ -8,6 +8,7 @@
 #include "hdrcheck/audit.h"
 #include "hdrcheck/hops.h"
 #include "hdrcheck/overwrite.h"
+#include "hdrcheck/sides.h"
 
 enum show_format {
 	SHOW_TEXT,
@@ -23,6 +24,7 @@ struct show_target {
 	const char *error; /* why it could not be judged; NULL: it was */
 	struct audit *audit;
 	const struct hops *hops; /* NULL: no hops were asked for */
+	struct sides sides;      /* none: nobody looked beside the page */
 	const char *policy;      /* name of the policy that was applied; NULL: none */
 	bool policy_met;
 	struct overwrites

@@ -249,6 +249,30 @@ static void put_target(json_t *out, const char *url)
 		put(target, "url", show_json_text(span_str(url)));
 }
 
+static json_t *names_record(const struct span *names, size_t count)
+{
+	json_t *out = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(out, show_json_text(names[i]));
+	return out;
+}
+
+static json_t *sides_record(const struct sides *sides)
+{
+	json_t *out = json_array();
+
+	for (size_t i = 0; i < sides->count; i++) {
+		const struct side *s = &sides->at[i];
+		json_array_append_new(
+			out, json_pack("{s:s, s:o, s:i, s:o, s:o}", "what", side_name(s->side), "url",
+				     show_json_text(s->r->request_url), "status", s->r->status, "lacks",
+				     names_record(s->lacks, s->lack_count), "differs",
+				     names_record(s->differs, s->differ_count)));
+	}
+	return out;
+}
+
 static json_t *policy_record(const struct show_target *t)
 {
 	json_t *list = json_array();
@@ -276,6 +300,8 @@ static json_t *headers_record(const struct show_target *t)
 		put(out, "policy", policy_record(t));
 	if (t->hops != NULL)
 		put(out, "hops", hops_record(t->hops));
+	if (t->sides.count > 0)
+		put(out, "deep", sides_record(&t->sides));
 	return out;
 }
 

@@ -3,6 +3,7 @@
 
 At /cors the Origin of a request is allowed when it ends in the value of "end". FRESH in a header is another nonce each
 time. X-Secret of a request comes back as X-Saw, every header with "nonce" in its name as X-Told.
+A header of "get" is not sent to HEAD. If-None-Match with the ETag among the headers is answered with a bare 304.
 
     GET /anything?status=404&header=Content-Type:text/html&header=X-Frame-Options:DENY&body=text
 
@@ -49,6 +50,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         query = parse_qsl(url.query, keep_blank_values=True)
         headers = [tuple(v.split(":", 1)) for k, v in query if k == "header"]
+        headers += [tuple(v.split(":", 1)) for k, v in query if k == "get" and self.command != "HEAD"]
         options = dict(query)
         origin = self.headers.get("Origin", "")
         if url.path == "/cors" and origin and origin.endswith(options.get("end", "no such end")):
@@ -60,6 +62,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send(302, [("Location", "/loop")], b"")
         elif url.path == "/endless":
             self.endless()
+        elif self.headers.get("If-None-Match", "none") in [v for k, v in headers if k == "ETag"]:
+            self.send(304, [], None)
         elif self.headers.get("Upgrade", "").lower() == "websocket":
             self.upgrade(headers)
         else:
