@@ -203,6 +203,19 @@ PY
   [[ $output = *'more headers than are allowed'* ]]
 }
 
+@test "progress: on a terminal alone, and only when it takes long" {
+  start_app
+  local slow="$app/?wait=1.1"
+  TERM=xterm script -qec "'$hdrcheck' --json '$slow&a' '$app/b' >out" tty >/dev/null || true
+  grep -q '0 of 2, 1s' tty
+  [ "$(wc -l <out)" = 2 ]
+  TERM=xterm script -qec "'$hdrcheck' --json '$app/b' >out" tty >/dev/null || true
+  run grep -c ' of ' tty
+  [ "$output" = 0 ]
+  run -1 --separate-stderr "$hdrcheck" --json "$slow"
+  [ -z "$stderr" ]
+}
+
 @test "a thousand targets in one call" {
   start_app
   local urls

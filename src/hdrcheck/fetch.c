@@ -7,7 +7,7 @@
 #include "hdrcheck/audit.h"
 #include "hdrcheck/fetch_private.h"
 
-#define POLL_MS 1000
+#define POLL_MS 100
 
 /* One request in flight. */
 struct fetch_transfer {
@@ -287,6 +287,8 @@ void fetch_wait(struct fetch *f, const struct fetch_target *t)
 			curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &private);
 			transfer_done(f, (struct fetch_transfer *)(void *)private, m->data.result);
 		}
+		if (f->tick != NULL)
+			f->tick(f->tick_arg);
 		if (!t->done)
 			curl_multi_poll(f->multi, NULL, 0, POLL_MS, NULL);
 	}
@@ -305,6 +307,12 @@ struct fetch *fetch_new(const struct fetch_options *options, struct err *err)
 	f->connect_to = list_of(&options->connect_to);
 	f->resolve = list_of(&options->resolve);
 	return f;
+}
+
+void fetch_on_tick(struct fetch *f, void (*tick)(void *arg), void *arg)
+{
+	f->tick = tick;
+	f->tick_arg = arg;
 }
 
 void fetch_free(struct fetch *f)

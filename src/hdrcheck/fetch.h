@@ -62,6 +62,8 @@ struct fetch; /* opaque */
 
 struct fetch *fetch_new(const struct fetch_options *options, struct err *err);
 void fetch_free(struct fetch *f);
+/* Whom to call now and then while fetch_wait waits, ten times a second or more. */
+void fetch_on_tick(struct fetch *f, void (*tick)(void *arg), void *arg);
 void fetch_target_init(struct fetch_target *t, const char *url);
 void fetch_target_fini(struct fetch_target *t);
 /* Begin. t stays where it is until it is done. */

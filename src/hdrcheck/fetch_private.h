@@ -19,6 +19,8 @@ struct fetch {
 	const struct fetch_options *options;
 	CURLM *multi;
 	struct curl_slist *connect_to, *resolve;
+	void (*tick)(void *arg); /* NULL: nobody waits to be called */
+	void *tick_arg;
 };
 
 /* Send a request whose answer goes to r. */

@@ -7,6 +7,7 @@
 #include "common/base/out.h"
 #include "hdrcheck/drift.h"
 #include "hdrcheck/policy.h"
+#include "hdrcheck/progress.h"
 #include "hdrcheck/run.h"
 #include "hdrcheck/source.h"
 #include "hdrcheck/suggest.h"
@@ -20,6 +21,7 @@ struct run {
 	struct headerpolicy *policy;
 	struct drift *drift;
 	struct show report;
+	struct progress progress;
 	bool broken_output;
 	int code; /* the worst so far */
 };
@@ -53,10 +55,11 @@ static void check_grade(const struct run *run, struct audit *au)
 			o->scored ? o->grade : "none", wanted);
 }
 
-static void print_suggestions(const struct run *run, const struct response *r)
+static void print_suggestions(struct run *run, const struct response *r)
 {
 	struct buf lines = {0};
 
+	progress_clear(&run->progress);
 	suggest_lines(run->conf->suggest, run->policy, r, &lines);
 	fwrite(buf_span(&lines).p, 1, buf_len(&lines), stdout);
 	buf_free(&lines);
@@ -83,6 +86,7 @@ static void check_wishes(struct run *run, struct audit *au, struct show_target *
 
 static void print(struct run *run, const struct show_target *t)
 {
+	progress_clear(&run->progress);
 	if (show_target(&run->report, t) < 0)
 		run->broken_output = true;
 }
@@ -93,6 +97,7 @@ static void report_error(struct run *run, struct show_target *t, const char *why
 
 	t->error = why;
 	err_set(&err, "%s: %s", t->url, why);
+	progress_clear(&run->progress);
 	if (run->report.format != SHOW_TEXT)
 		out_die("hdrcheck", &err, 0);
 	print(run, t);
@@ -206,6 +211,7 @@ static void run_targets(struct run *run, struct source *source)
 		first = (first + 1) % FETCH_PARALLEL;
 		count--;
 		if (item->passes) {
+			progress_clear(&run->progress);
 			run->broken_output = source_pass(item, &run->report) < 0;
 		} else {
 			if (item->needs_fetch) {
@@ -218,6 +224,7 @@ static void run_targets(struct run *run, struct source *source)
 				judge(run, item);
 		}
 		source_item_free(item);
+		run->progress.done++;
 	}
 	for (; count > 0; count--, first = (first + 1) % FETCH_PARALLEL) {
 		fetch_abandon(run->fetch, &queue[first]->target);
@@ -281,9 +288,12 @@ int run(const struct flags *c, char **urls, size_t count)
 		run_given_hops(&run);
 	} else {
 		source_init(&source, c, urls, count);
+		progress_begin(&run.progress, source_count(&source));
+		fetch_on_tick(run.fetch, progress_tick, &run.progress);
 		run_targets(&run, &source);
 		source_fini(&source);
 	}
+	progress_clear(&run.progress);
 	if (!run.broken_output && show_end(&run.report) < 0)
 		run.broken_output = true;
 	close_all(&run);

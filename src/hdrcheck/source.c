@@ -204,6 +204,18 @@ static struct span split_path(const struct flags *c, size_t index)
 	return (struct span){0};
 }
 
+size_t source_count(const struct source *s)
+{
+	size_t paths = 0;
+
+	for (size_t i = 0; i < s->count; i++)
+		if (strcmp(s->urls[i], "-") == 0)
+			return 0;
+	while (split_path(s->conf, paths).p != NULL)
+		paths++;
+	return s->count * (paths > 0 ? paths : 1);
+}
+
 static struct source_item *from_argument(struct source *s)
 {
 	const char *url = s->urls[s->next];

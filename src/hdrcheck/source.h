@@ -26,6 +26,8 @@ struct source {
 
 void source_init(struct source *s, const struct flags *c, char **urls, size_t count);
 void source_fini(struct source *s);
+/* How many there will be; 0 when standard input decides. */
+size_t source_count(const struct source *s);
 /* The next one, to be freed by the caller; NULL at the end. */
 struct source_item *source_next(struct source *s);
 /* The target has been fetched: what came of it is what there is to judge. */

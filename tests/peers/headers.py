@@ -5,6 +5,8 @@ At /cors the Origin of a request is allowed when it ends in the value of "end". 
 time. X-Secret of a request comes back as X-Saw, every header with "nonce" in its name as X-Told.
 A header of "get" is not sent to HEAD. If-None-Match with the ETag among the headers is answered with a bare 304.
 
+"wait" seconds pass before the answer.
+
     GET /anything?status=404&header=Content-Type:text/html&header=X-Frame-Options:DENY&body=text
 
 Without a Content-Type among the headers there is none. An Upgrade to WebSocket is accepted with the same headers.
@@ -14,6 +16,7 @@ import base64
 import hashlib
 import http.server
 import os
+import time
 from urllib.parse import parse_qsl, urlsplit
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -52,6 +55,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         headers = [tuple(v.split(":", 1)) for k, v in query if k == "header"]
         headers += [tuple(v.split(":", 1)) for k, v in query if k == "get" and self.command != "HEAD"]
         options = dict(query)
+        time.sleep(float(options.get("wait", "0")))
         origin = self.headers.get("Origin", "")
         if url.path == "/cors" and origin and origin.endswith(options.get("end", "no such end")):
             headers += [("Access-Control-Allow-Origin", origin), ("Access-Control-Allow-Credentials", "true")]
