@@ -94,6 +94,32 @@ ids() {
     sort | xargs)" = 'csp-form-action csp-frame-ancestors csp-script-broad csp-script-unsafe-inline' ]
 }
 
+@test "hosts that defeat a policy: the list that is built in, or another" {
+  local csp="Content-Security-Policy: script-src https://ajax.googleapis.com https://cdn.evil.test 'nonce-AAAAAAAAAAAAAAAAAAAAAAAA'"
+  record https://b.example/ 200 'Content-Type: text/html' "$csp" >in
+  said() {
+    "$hdrcheck" --json "$@" - <in | jq -r '.findings[] | select(.id == "csp-script-bypass-host") | .evidence + ": " + .message'
+  }
+  [[ $(said) = 'https://ajax.googleapis.com: '*' by the list of csp_evaluator 1.1.8 of 2026-05-27' ]]
+  mkdir lists
+  echo '{"urls": ["//cdn.evil.test/angular.js"]}' >lists/angular.json
+  echo '{"urls": ["https://x.test/jsonp"], "needsEval": ["x.test"]}' >lists/jsonp.json
+  echo '{"urls": []}' >lists/flash.json
+  touch -d 2026-02-03 lists
+  [[ $(said --bypass-list lists) = 'https://cdn.evil.test: '*' by the list of lists of 2026-02-03' ]]
+  jq -n '{date: "2026-01-01", angular: input, flash: input, jsonp: input}' lists/angular.json lists/flash.json lists/jsonp.json >list.json
+  [[ $(said --bypass-list list.json) = 'https://cdn.evil.test: '*' by the list of list.json of 2026-01-01' ]]
+  # csp_evaluator's own findings go by it too.
+  [ "$("$hdrcheck" --json --bypass-list lists - <in | jq -r '.headers.csp[] | select(.type == "SCRIPT_ALLOWLIST_BYPASS") | .severity' | xargs)" = \
+    'MEDIUM_MAYBE HIGH' ]
+  rm lists/flash.json
+  run -3 "$hdrcheck" --bypass-list lists - <in
+  [[ $output = *'lists/flash.json: '* ]]
+  echo '{"angular": {"urls": [7]}}' >list.json
+  run -3 "$hdrcheck" --bypass-list list.json - <in
+  [[ $output = *'list.json: angular, entry 1: an entry is no text'* ]]
+}
+
 # page URL HTML [HEADER...]: a bare response with a body.
 page() {
   local url=$1 html=$2

@@ -216,18 +216,17 @@ static bool allows_blob(const struct csp_directive *d)
 	return is_list_of_hosts(d) && any_value(d, is_blob);
 }
 
-static bool allows_bypass(const struct csp_directive *d)
+/* The first source that a list of hosts which defeat policies knows; a NULL pointer: none. */
+static struct span bypass_of(const struct audit *au, const struct csp_directive *d)
 {
 	bool eval = csp_lists(d, "'unsafe-eval'");
 
-	if (!is_list_of_hosts(d))
-		return false;
-	for (size_t i = 0; i < d->count; i++)
+	for (size_t i = 0; is_list_of_hosts(d) && i < d->count; i++)
 		if (csp_classify(d->values[i]) == CSP_HOST &&
 			span_find(d->values[i], '.') < d->values[i].len &&
-			bypass_script(d->values[i], eval) != NULL)
-			return true;
-	return false;
+			bypass_script(names_bypass(au->names), d->values[i], eval) != NULL)
+			return d->values[i];
+	return (struct span){0};
 }
 
 static bool is_host_or_scheme(struct span v)
@@ -253,7 +252,6 @@ static const struct {
 	{"csp-script-broad", "script-src", allows_broad},
 	{"csp-script-blob", "script-src", allows_blob},
 	{"csp-script-unsafe-eval", "script-src", allows_eval},
-	{"csp-script-bypass-host", "script-src", allows_bypass},
 	{"csp-style-unsafe-inline", "style-src", allows_inline},
 	{"csp-object", "object-src", allows_broad},
 };
@@ -274,9 +272,30 @@ static void report_weakness(struct audit *au, const struct judged *j, const char
 		audit_report(au, id, j->header, (struct span){0}, NULL);
 }
 
+/* Every policy that governs scripts has to let such a host pass. */
+static bool check_bypass(struct audit *au, const struct judged *j)
+{
+	struct span source = {0};
+
+	for (size_t i = 0; i < j->list->count; i++) {
+		const struct csp_directive *d = csp_governing(&j->list->at[i], "script-src");
+		if (d != NULL && (source = bypass_of(au, d)).p == NULL)
+			return false;
+	}
+	if (source.p == NULL)
+		return false;
+	if (j->reports)
+		report_weakness(au, j, "csp-script-bypass-host");
+	else
+		audit_report(au, "csp-script-bypass-host", j->header, source,
+			"%.*s serves scripts or JSONP of anybody's choice, by the list of %s",
+			(int)source.len, source.p, names_bypass(au->names)->origin);
+	return true;
+}
+
 static void check_weaknesses(struct audit *au, const struct judged *j)
 {
-	bool found = false;
+	bool found = check_bypass(au, j);
 
 	for (size_t i = 0; i < sizeof(weaknesses) / sizeof(weaknesses[0]); i++) {
 		if (!all_allow(j->list, weaknesses[i].directive, weaknesses[i].allows))

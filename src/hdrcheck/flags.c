@@ -35,6 +35,8 @@ static const struct opt options[] = {
 		OPT_NUMBER(struct flags, algorithm, 4, 6), NULL},
 	{0, "preload", "FILE", "the HSTS preload list, as JSON", OPT_TEXT(struct flags, preload),
 		"OUTBORE_HDRCHECK_PRELOAD"},
+	{0, "bypass-list", "PATH", "hosts that defeat policies, as csp_evaluator lists them",
+		OPT_TEXT(struct flags, bypass_list), "OUTBORE_HDRCHECK_BYPASS_LIST"},
 	{0, "from-curl", "FILE", "judge what `curl -i URL` wrote to FILE", OPT_TEXT(struct flags, from_curl),
 		NULL},
 	{0, "format", "FORMAT", "text, json, sarif, junit or github", OPT_TEXT(struct flags, format_text),

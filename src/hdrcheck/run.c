@@ -255,7 +255,7 @@ static int open_all(struct run *run, struct err *err)
 {
 	const struct flags *c = run->conf;
 
-	if ((run->names = names_new(c->preload, err)) == NULL || open_policy(run, err) < 0)
+	if ((run->names = names_new(c->preload, c->bypass_list, err)) == NULL || open_policy(run, err) < 0)
 		return -1;
 	if (c->expect != NULL && (run->drift = drift_read(c->expect, err)) == NULL)
 		return -1;
