@@ -180,6 +180,22 @@ for line in lines[::50] + lines[-1:]:
 PY
 }
 
+@test "a line of standard input that is too long is told, and not kept" {
+  {
+    head -c 200000000 /dev/zero | tr '\0' a
+    echo
+    record https://one.example/ 200 "${good[@]}"
+    printf '[[[%.0s' $(seq 3000)
+    printf '\n{"request_url":"https://a.example/","status":200,"headers":[["A","\xff"]]}\n\0\n{"request_url":"https://a.exa'
+  } >in
+  local used bound=40000
+  ! ldd "$hdrcheck" | grep -q libasan || bound=400000
+  used=$(peak "$hdrcheck" --json - <in 2>errors)
+  ((used < bound)) || fail_with "it held $used KiB"
+  [ "$(jq -r .kind peak.out | xargs)" = 'error headers error error error error' ]
+  [[ $(head -n 1 errors) = *'line 1: not a record: longer than is allowed' ]]
+}
+
 @test "judging its own output again changes nothing" {
   record https://one.example/ 200 "${good[@]}" 'Set-Cookie: a=b' | "$hdrcheck" --json - | jq -c 'del(.took_ms)' >one
   "$hdrcheck" --json - <one | jq -c 'del(.took_ms)' >two
@@ -242,12 +258,63 @@ PY
   [ -z "$stderr" ]
 }
 
-@test "a thousand targets in one call" {
+@test "hostile servers: one clear error each, the rest goes on, and memory stays small" {
+  start hostile "$peers/headers_hostile.py"
+  wait_for hostile.out '^ready '
+  local url names used bound=40000
+  ! ldd "$hdrcheck" | grep -q libasan || bound=400000
+  url=http://127.0.0.1:$(awk '{print $2}' hostile.out)
+  cat >want <<'WANT'
+bomb: headers
+bombs-in-bombs: error Reject response due to more than 5 content encodings
+no-gzip: error Error while processing content unencoding
+many-lines: error more headers than are allowed
+long-line: error the head of the response is larger than is allowed
+interim: error the head of the response is larger than is allowed
+endless: headers
+no-head: error Operation timed out
+no-end: headers
+not-utf8: headers
+nul: error Nul byte in header
+silence: error Empty reply from server
+garbage: error Received HTTP/0.9 when not allowed
+version: error Unsupported HTTP version
+short: error transfer closed with 997 bytes remaining
+lengths: headers
+folded: error a header is folded over two lines
+loop: error too many redirects
+to-a-file: headers
+good: headers
+WANT
+  mapfile -t names < <(cut -d: -f1 want)
+  used=$(peak "$hdrcheck" --json --timeout 2s "${names[@]/#/$url/}" 2>errors)
+  ((used < bound)) || fail_with "it held $used KiB"
+  jq -r '[.target.url, .kind, (.findings[] | select(.id == "not-judged").message)] | join(" ")' peak.out | sed "s|^$url/||" >got
+  # Each line begins with what is wanted of it.
+  paste -d '\n' want got | sed 'N; s/^\([^:]*\): \(.*\)\n/\1 \2\n/' | awk 'NR % 2 { want = $0; next } index($0, want) != 1 { print want " / " $0; bad = 1 }
+    END { exit NR != 40 || bad }'
+  [ "$(grep -c '^hdrcheck: http' errors)" = 13 ]
+  jq -se '.[] | select(.target.url | endswith("/lengths")) | .findings | any(.id == "header-repeated" and .header == "Content-Length")' peak.out
+}
+
+# peak COMMAND...: the most memory that it held, in KiB; its output goes to peak.out.
+peak() {
+  python3 -c 'import os, sys
+pid = os.fork()
+if pid == 0:
+    os.dup2(os.open("peak.out", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 1)
+    os.execv(sys.argv[1], sys.argv[1:])
+print(os.wait4(pid, 0)[2].ru_maxrss)' "$@"
+}
+
+@test "a thousand targets in one call, in the memory of a few" {
   start_app
-  local urls
-  mapfile -t urls < <(for i in $(seq 1000); do echo "$app/$i?header=Content-Type:text/html"; done)
-  run -1 "$hdrcheck" --json "${urls[@]}"
-  diff <(printf '%s\n' "${urls[@]}") <(jq -r .target.url <<<"$output")
+  local urls used bound=40000
+  ! ldd "$hdrcheck" | grep -q libasan || bound=400000 # shadow, red zones, quarantine
+  mapfile -t urls < <(for i in $(seq 1000); do echo "$app/$i?header=Content-Type:text/html&size=20000"; done)
+  used=$(peak "$hdrcheck" --json "${urls[@]}")
+  diff <(printf '%s\n' "${urls[@]}") <(jq -r .target.url peak.out)
+  ((used < bound)) || fail_with "it held $used KiB"
 }
 
 @test "a certificate that does not hold: refused, or reported with --insecure" {

@@ -202,6 +202,17 @@ static const char *phase_of(CURLcode code)
 	}
 }
 
+/* libcurl has its own limit for a line of a head, and a strange word for it. */
+static const char *reason(struct fetch_transfer *x, CURLcode code)
+{
+	if (x->fault != NULL)
+		return x->fault;
+	if (code == CURLE_OUT_OF_MEMORY && !x->head_done)
+		return "the head of the response is larger than is allowed";
+	return arena_printf(&x->target->arena, "%s%s", phase_of(code),
+		x->error[0] != '\0' ? x->error : curl_easy_strerror(code));
+}
+
 static void transfer_done(struct fetch *f, struct fetch_transfer *x, CURLcode code)
 {
 	struct fetch_target *t = x->target;
@@ -210,10 +221,7 @@ static void transfer_done(struct fetch *f, struct fetch_transfer *x, CURLcode co
 	/* An answer that never ends is judged by what came of it. */
 	bool good = x->fault == NULL &&
 		    (code == CURLE_OK || (x->head_done && (x->stopped || code == CURLE_OPERATION_TIMEDOUT)));
-	const char *why = x->fault != NULL
-				  ? x->fault
-				  : arena_printf(&t->arena, "%s%s", phase_of(code),
-					    x->error[0] != '\0' ? x->error : curl_easy_strerror(code));
+	const char *why = reason(x, code);
 
 	curl_multi_remove_handle(f->multi, x->easy);
 	curl_easy_cleanup(x->easy);

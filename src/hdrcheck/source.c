@@ -7,6 +7,7 @@
 #include "common/base/mem.h"
 #include "common/base/out.h"
 #include "hdrcheck/source.h"
+#include "hdrcheck/text.h"
 
 #define CAPTURE_MAX ((size_t)16 << 20) /* bytes of a capture of curl */
 
@@ -17,7 +18,7 @@ void source_init(struct source *s, const struct flags *c, char **urls, size_t co
 
 void source_fini(struct source *s)
 {
-	free(s->line);
+	buf_free(&s->line);
 }
 
 static struct source_item *item_new(const char *url)
@@ -158,20 +159,44 @@ static struct source_item *broken_line(struct source *s, const char *why)
 	return item;
 }
 
+enum line_end {
+	LINE_OK,
+	LINE_LONG, /* what it said is dropped */
+	LINE_NONE, /* the input has ended */
+};
+
+/* A line without its end, in s->line. */
+static enum line_end read_line(struct source *s)
+{
+	enum line_end end = LINE_NONE;
+	int c;
+
+	buf_clear(&s->line);
+	s->line.max = RESPONSE_LINE_MAX;
+	while ((c = getc_unlocked(stdin)) != EOF) {
+		end = end == LINE_NONE ? LINE_OK : end;
+		if (c == '\n')
+			break;
+		if (end == LINE_OK && buf_add_char(&s->line, (char)c) < 0)
+			end = LINE_LONG;
+	}
+	s->lines += end != LINE_NONE;
+	return end;
+}
+
 static struct source_item *next_line(struct source *s)
 {
+	enum line_end end;
 	json_error_t why;
-	ssize_t len;
 
 	do {
-		len = getline(&s->line, &s->cap, stdin);
-		s->lines++;
-	} while (len > 0 && s->line[strspn(s->line, " \t\r\n")] == '\0' && len == (ssize_t)strlen(s->line));
-	if (len <= 0)
+		end = read_line(s);
+	} while (end == LINE_OK && text_trim(buf_span(&s->line)).len == 0);
+	if (end == LINE_NONE)
 		return NULL;
-	if ((size_t)len > RESPONSE_LINE_MAX)
+	if (end == LINE_LONG)
 		return broken_line(s, "longer than is allowed");
-	json_t *record = json_loadb(s->line, (size_t)len, JSON_ALLOW_NUL, &why);
+	json_t *record = json_loadb(buf_span(&s->line).p, buf_len(&s->line), JSON_ALLOW_NUL, &why);
 	if (json_is_object(record))
 		return from_record(record);
 	bool parsed = record != NULL;

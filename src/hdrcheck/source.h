@@ -20,8 +20,8 @@ struct source {
 	const struct flags *conf;
 	char **urls;
 	size_t count, next, next_path;
-	char *line; /* of standard input */
-	size_t cap, lines, broken_lines;
+	struct buf line; /* of standard input */
+	size_t lines, broken_lines;
 };
 
 void source_init(struct source *s, const struct flags *c, char **urls, size_t count);

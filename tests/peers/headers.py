@@ -5,7 +5,7 @@ At /cors the Origin of a request is allowed when it ends in the value of "end". 
 time. X-Secret of a request comes back as X-Saw, every header with "nonce" in its name as X-Told.
 A header of "get" is not sent to HEAD. If-None-Match with the ETag among the headers is answered with a bare 304.
 
-"wait" seconds pass before the answer.
+"wait" seconds pass before the answer. "size" is the length of an HTML body in place of "body".
 
     GET /anything?status=404&header=Content-Type:text/html&header=X-Frame-Options:DENY&body=text
 
@@ -16,6 +16,7 @@ import base64
 import hashlib
 import http.server
 import os
+import sys
 import time
 from urllib.parse import parse_qsl, urlsplit
 
@@ -73,6 +74,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             status = int(options.get("status", "200"))
             body = None if status in (204, 304) else options.get("body", "body").encode()
+            if "size" in options:
+                body = (b"<p>text" * (int(options["size"]) // 7 + 1))[:int(options["size"])]
             self.send(status, headers, body)
 
     do_HEAD = do_OPTIONS = do_GET
@@ -84,6 +87,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 512
     daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], OSError):  # whoever asked has heard enough
+            super().handle_error(request, client_address)
 
 
 server = Server(("127.0.0.1", 0), Handler)
