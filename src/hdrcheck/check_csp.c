@@ -332,7 +332,9 @@ static struct csp_list part_of(const struct csp_list *all, bool enforced)
 
 	while (n < all->count && is_enforced(&all->at[n]))
 		n++;
-	return enforced ? (struct csp_list){all->at, n} : (struct csp_list){all->at + n, all->count - n};
+	if (enforced || n == all->count)
+		return (struct csp_list){all->at, enforced ? n : 0};
+	return (struct csp_list){all->at + n, all->count - n};
 }
 
 static bool script_has_nonce(const struct html *html, struct span nonce)

@@ -125,9 +125,10 @@ static int add_op(
 		return bad(err, n, "this is no value of a header:", op.value);
 	if (op.kind == OP_STRENGTHEN && check_strengthen(n, &op, err) < 0)
 		return -1;
-	if (check_nonces(p, n, &op, err) < 0)
+	if (has_value(op.kind) && check_nonces(p, n, &op, err) < 0)
 		return -1;
 	op.line = n->start.line;
+	op.mark = headerpolicy_mark(op.name);
 	op.number = number_of(p, op.name);
 	if (rule->op_count == HEADERPOLICY_OPS_MAX)
 		return bad(err, n, "too many headers for one rule", nothing);

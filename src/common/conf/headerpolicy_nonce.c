@@ -5,7 +5,7 @@
 static struct span before_nonce(struct span *rest, bool *found)
 {
 	struct span name = HEADERPOLICY_NONCE;
-	const char *at = rest->len > 0 ? memmem(rest->p, rest->len, name.p, name.len) : NULL;
+	const char *at = memmem(rest->p, rest->len, name.p, name.len);
 	struct span before = span_of(rest->p, at != NULL ? (size_t)(at - rest->p) : rest->len);
 
 	*found = at != NULL;

@@ -21,6 +21,7 @@ struct op {
 	struct span name, value;
 	struct hsts hsts; /* STRENGTHEN of that header */
 	unsigned line;
+	uint64_t mark; /* of the name: headerpolicy_mark */
 	size_t number; /* of the name: headerpolicy.names */
 	size_t nonces; /* times that {nonce} stands in the value */
 };
@@ -66,6 +67,17 @@ struct headerpolicy {
 	size_t nonces;      /* of all values */
 	size_t nonce_bytes; /* that all values with a nonce take */
 };
+
+/* One bit of 64 for a name, whatever its case: what a response has is known by the bits of all its names, and most of what it
+ * has not by a bit that is not there. */
+static inline uint64_t headerpolicy_mark(struct span name)
+{
+	if (name.len == 0)
+		return 1;
+	unsigned first = (unsigned char)span_lower(name.p[0]);
+	unsigned last = (unsigned char)span_lower(name.p[name.len - 1]);
+	return UINT64_C(1) << ((name.len * 5 + first * 3 + last) & 63);
+}
 
 #define HEADERPOLICY_NONCE SPAN("{nonce}")
 

@@ -41,11 +41,11 @@ struct forward {
 	uint64_t in, out; /* body bytes from and to the visitor */
 	uint64_t start_us;
 	char ray[FORWARD_RAY_MAX];
-	char key[25];                  /* of a WebSocket upgrade, else empty */
-	struct buf log;                /* first part of the access log's line */
-	char *host;                    /* for pages */
-	char *path;                    /* for the header policy, without query; NULL when there is none */
-	char nonce[POSTURE_NONCE_MAX]; /* of the answer, as the header policy wants it; else empty */
+	char key[25];           /* of a WebSocket upgrade, else empty */
+	struct buf log;         /* first part of the access log's line */
+	char *host;             /* for pages */
+	char *path;             /* for the header policy, without query; NULL when there is none */
+	char nonce[NONCE_TEXT]; /* of the answer, as the header policy wants it; else empty */
 };
 
 /* --- Ending --- */

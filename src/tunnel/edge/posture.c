@@ -1,6 +1,4 @@
 /* A policy file that is read again when it changes: one that cannot be used leaves the policy as it was. */
-#include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <stdlib.h>
 
 #include "common/base/fsx.h"
@@ -14,6 +12,7 @@ struct posture {
 	const char *path;
 	struct headerpolicy *policy;
 	struct headerpolicy_scratch scratch;
+	struct nonce_pool nonces;
 	struct watch *watch;
 };
 
@@ -70,37 +69,26 @@ void posture_free(struct posture *p)
 	free(p);
 }
 
-/* Without random bytes there is none: an empty one is no source, and lets nothing run. */
-static void make_nonce(char nonce[POSTURE_NONCE_MAX])
-{
-	unsigned char random[18];
-
-	_Static_assert(sizeof(random) / 3 * 4 + 1 == POSTURE_NONCE_MAX, "base64 without padding");
-	nonce[0] = '\0';
-	if (RAND_bytes(random, sizeof(random)) == 1)
-		EVP_EncodeBlock((unsigned char *)nonce, random, sizeof(random));
-}
-
-bool posture_nonce(const struct posture *p, char nonce[POSTURE_NONCE_MAX], struct span *header)
+bool posture_nonce(struct posture *p, char nonce[NONCE_TEXT], struct span *header)
 {
 	*header = p != NULL ? headerpolicy_nonce_header(p->policy) : (struct span){0};
 	nonce[0] = '\0';
 	if (header->p == NULL)
 		return false;
-	make_nonce(nonce);
+	nonce_make(&p->nonces, nonce);
 	return true;
 }
 
 void posture_apply(struct posture *p, const struct posture_response *r, struct fields *fields)
 {
-	char fresh[POSTURE_NONCE_MAX];
+	char fresh[NONCE_TEXT];
 
 	if (p == NULL)
 		return;
 	struct headerpolicy_subject subject = {r->host, r->path, r->status, span_str(r->nonce)};
 	/* A policy that was read in between asks for a nonce which nobody knows. */
 	if (r->nonce[0] == '\0' && headerpolicy_nonce_header(p->policy).p != NULL) {
-		make_nonce(fresh);
+		nonce_make(&p->nonces, fresh);
 		subject.nonce = span_str(fresh);
 	}
 	if (headerpolicy_apply(p->policy, &subject, fields, &p->scratch) < 0)

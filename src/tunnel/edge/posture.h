@@ -3,9 +3,8 @@
 #define EDGE_POSTURE_H
 
 #include "common/proto/header.h"
+#include "common/proto/nonce.h"
 #include "tunnel/worker.h"
-
-#define POSTURE_NONCE_MAX 25 /* 144 random bits in base64, NUL included */
 
 struct posture; /* opaque */
 
@@ -15,7 +14,7 @@ void posture_free(struct posture *p); /* NULL is fine */
 
 /* Where the policy asks for one: make the nonce of one response, and name the request header that tells it to the application,
  * which is borrowed until the file is read again. False, and an empty nonce, when it does not; p NULL never does. */
-bool posture_nonce(const struct posture *p, char nonce[POSTURE_NONCE_MAX], struct span *header);
+bool posture_nonce(struct posture *p, char nonce[NONCE_TEXT], struct span *header);
 
 /* A response of the edge. */
 struct posture_response {
