@@ -23,28 +23,6 @@ teardown() {
   stop_all
 }
 
-free_port() {
-  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
-
-# serve NAME WRITE COMMAND...: WRITE prints the configuration for $port; a port that somebody took is tried again.
-serve() {
-  local name=$1 write=$2
-  shift 2
-  for _ in 1 2 3 4 5; do
-    port=$(free_port)
-    "$write" >"$name.conf"
-    start "$name" "$@"
-    within "$wait_s" answers_or_ended "$name"
-    is_running "$name" && return
-  done
-  fail_with "$name does not start:" "$(tail -n 20 "$name.err" "$name.out")"
-}
-
-answers_or_ended() {
-  ! is_running "$1" || curl -s -o /dev/null "http://127.0.0.1:$port/"
-}
-
 # change SCHEME PATH QUERY: what the proxy makes of X-Frame-Options, "-" when there is none on either side.
 change() {
   "$hdrcheck" --json --timeout 10s --hop "proxy=$1://127.0.0.1:$port$2?$3" --hop "app=$1://$app/?$3" | jq -r '
@@ -115,7 +93,7 @@ CONF
 }
 
 @test "nginx" {
-  serve nginx nginx_conf nginx -e stderr -p "$PWD" -c "$PWD/nginx.conf"
+  start_server nginx nginx_conf nginx -e stderr -p "$PWD" -c "$PWD/nginx.conf"
   table <<'ROWS'
 a added doubled - same added added - - same
 b added doubled added doubled added added added added doubled
@@ -156,7 +134,7 @@ CONF
 }
 
 @test "Apache httpd" {
-  serve httpd apache_conf apache2 -DFOREGROUND -f "$PWD/httpd.conf"
+  start_server httpd apache_conf apache2 -DFOREGROUND -f "$PWD/httpd.conf"
   table <<'ROWS'
 a added changed added changed added added - - same
 b added doubled added doubled added added added - same
@@ -187,7 +165,7 @@ haproxy_conf() {
 }
 
 @test "HAProxy" {
-  serve haproxy haproxy_conf haproxy -db -f "$PWD/haproxy.conf"
+  start_server haproxy haproxy_conf haproxy -db -f "$PWD/haproxy.conf"
   table <<'ROWS'
 a added changed added changed added added - added changed
 b added doubled added doubled added added - added doubled
@@ -211,7 +189,7 @@ caddy_conf() {
 }
 
 @test "Caddy" {
-  serve caddy caddy_conf env XDG_DATA_HOME="$PWD" XDG_CONFIG_HOME="$PWD" caddy run --adapter caddyfile --config "$PWD/caddy.conf"
+  start_server caddy caddy_conf env XDG_DATA_HOME="$PWD" XDG_CONFIG_HOME="$PWD" caddy run --adapter caddyfile --config "$PWD/caddy.conf"
   table <<'ROWS'
 a added doubled added doubled added added added added doubled
 b added changed added changed added added - - same
@@ -232,11 +210,11 @@ suggested() {
   local server=$1 write=$2
   shift 2
   advice=
-  serve server "$write" "$@"
+  start_server server "$write" "$@"
   run -1 "$hdrcheck" --suggest "$server" "http://127.0.0.1:$port/?$weak"
   advice=$output
   stop server
-  serve server "$write" "$@"
+  start_server server "$write" "$@"
   run -0 --separate-stderr "$hdrcheck" --profile baseline --json "http://127.0.0.1:$port/?$weak"
   jq -c '.response | .request_url = "https://app.example/" | .https = "valid" | .http_chain = null' <<<"$output" >response
   run -0 "$hdrcheck" --grade-at-least A+ --json - <response
@@ -309,7 +287,7 @@ CONF
     -keyout key.pem -out cert.pem 2>/dev/null
   local tls_port
   tls_port=$(free_port)
-  serve nginx versions_conf nginx -e stderr -p "$PWD" -c "$PWD/nginx.conf"
+  start_server nginx versions_conf nginx -e stderr -p "$PWD" -c "$PWD/nginx.conf"
   run "$hdrcheck" --json --deep --cacert cert.pem "https://localhost:$tls_port/"
   [ "$(jq -r '.findings[] | select(.id == "header-unstable") | .header + ": " + .message' <<<"$output")" = \
     'X-Frame-Options: over HTTP/1.1: not there, while a GET of the page has it' ]
@@ -327,11 +305,11 @@ nonced() {
   shift 2
   printf 'rules:\n- set: {Content-Security-Policy: "script-src %s; object-src %s"}\n' "'nonce-{nonce}'" "'none'" >nonce.yaml
   advice=
-  serve server "$write" "$@"
+  start_server server "$write" "$@"
   run -1 "$hdrcheck" --suggest "$server" --policy nonce.yaml "http://127.0.0.1:$port/?header=Content-Type:text/html"
   advice=$output
   stop server
-  serve server "$write" "$@"
+  start_server server "$write" "$@"
   for _ in 1 2; do
     run -0 "$hdrcheck" --policy nonce.yaml --json "http://127.0.0.1:$port/?header=Content-Type:text/html"
     [[ $output != *csp-static-nonce* ]]

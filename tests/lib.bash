@@ -108,6 +108,30 @@ stop_all() {
   fi
 }
 
+# --- Servers of others, on ports of their own ---
+
+free_port() {
+  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# start_server NAME WRITE COMMAND...: WRITE prints the configuration for $port; a port that somebody took is tried again.
+start_server() {
+  local name=$1 write=$2
+  shift 2
+  for _ in 1 2 3 4 5; do
+    port=$(free_port)
+    "$write" >"$name.conf"
+    start "$name" "$@"
+    within "$wait_s" answers_or_ended "$name"
+    is_running "$name" && return
+  done
+  fail_with "$name does not start:" "$(tail -n 20 "$name.err" "$name.out")"
+}
+
+answers_or_ended() {
+  ! is_running "$1" || curl -s -o /dev/null "http://127.0.0.1:$port/"
+}
+
 # --- Waiting ---
 
 fail_with() {
