@@ -57,8 +57,9 @@ pid_of() {
 
 # is_running NAME: a process that has ended and not been waited for is a zombie, which does not run.
 is_running() {
-  local state
-  state=$(sed 's/.*) //' "/proc/$(pid_of "$1")/stat" 2>/dev/null) || return 1
+  local state pid
+  pid=$(pid_of "$1" 2>/dev/null) || return 1
+  state=$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null) || return 1
   [[ $state != Z* ]]
 }
 
