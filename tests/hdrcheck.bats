@@ -364,6 +364,8 @@ print(os.wait4(pid, 0)[2].ru_maxrss)' "$@"
 
 @test "paths of a site" {
   start_app
+  run -1 "$hdrcheck" --json --paths 'ws:/live,/ok' "$app/x"
+  [ "$(jq -r '.target.url, .response.status' <<<"$output" | xargs)" = "ws://${app#http://}/live 101 $app/ok 200" ]
   run -1 "$hdrcheck" --json --paths '/a?status=404,b' "$app/x"
   [ "$(jq -r '.target.url' <<<"$output" | xargs)" = "$app/a?status=404 $app/b" ]
   [ "$(jq -r '.headers.observatory.error // "none"' <<<"$output" | xargs)" = 'status-not-scanned none' ]
@@ -465,6 +467,40 @@ YAML
     '[1,"https://never.invalid/","edge","doubled"]' ]
   run -3 "$hdrcheck" --json --hop "edge=$app/" --hop app=http://127.0.0.1:1/
   [[ $output = *'hop app: http://127.0.0.1:1/: connect: '* ]]
+}
+
+@test "hops that were measured further inside stand behind those that are asked here" {
+  start_app
+  local html=header=Content-Type:text/html deny=header=X-Frame-Options:DENY
+  "$hdrcheck" --json --hop "proxy=$app/p?$html&$deny&header=Server:nginx" --hop "app=$app/a?$html&header=Set-Cookie:sid=secret1" >inside || true
+  # As if the two were out of reach.
+  sed "s|$app|http://10.9.8.7|g" inside >elsewhere
+  run -1 --separate-stderr "$hdrcheck" --json --hop "edge=$app/e?$html&$deny&$deny" - <elsewhere
+  [ "$(jq -c '[.target.url, .response.request_url, (.headers.hops[] | [.name, .url, .product])]' <<<"$output")" = \
+    "[\"$app/e?$html&$deny&$deny\",\"$app/e?$html&$deny&$deny\",[\"edge\",\"$app/e?$html&$deny&$deny\",null],[\"proxy\",\"http://10.9.8.7/p?$html&$deny&header=Server:nginx\",\"nginx\"],[\"app\",\"http://10.9.8.7/a?$html&header=Set-Cookie:sid=secret1\",null]]" ]
+  [ "$(jq -r '.headers.hops[] | .name + ": " + (.changes | map(.header + " " + .change) | sort | join(", "))' <<<"$output")" = \
+    $'edge: Server removed, X-Frame-Options doubled\nproxy: Server added, Set-Cookie removed, X-Frame-Options added\napp: ' ]
+  [ "$(jq -r '.findings[] | select(.id == "xfo-repeated").where' <<<"$output")" = edge ]
+  # Alone they are compared again, with the same result.
+  "$hdrcheck" --json - <elsewhere | jq -S 'del(.took_ms)' >again || true
+  diff <(jq -S 'del(.took_ms)' elsewhere) again
+  # A single page from inside is a hop as well.
+  run -0 --separate-stderr "$hdrcheck" --json --fail-on error --profile worker - <<<'{"schema":"outbore/1","target":{"file":"x"}}'
+  record http://10.9.8.7:3000/ 200 'Content-Type: text/html' 'X-Frame-Options: SAMEORIGIN' >page
+  run "$hdrcheck" --json --hop "edge=$app/?$html&$deny" - <page
+  [ "$(jq -c '[.headers.hops[].name], .headers.hops[0].changes[0].change' <<<"$output" | xargs)" = '[edge,10.9.8.7:3000] changed' ]
+  [[ $(jq -r '.headers.hops[1].response.headers | tostring' <inside) != *secret1* ]]
+}
+
+@test "a HAR of a browser, taken apart by jq" {
+  cat >page.har <<'HAR'
+{"log": {"entries": [{"request": {"url": "https://a.example/"}, "response": {"status": 200, "headers": [
+  {"name": "content-type", "value": "text/html"}, {"name": "server", "value": "x/1.2"}], "content": {"text": "<script src=http://b.example/x.js></script>"}}}]}}
+HAR
+  jq -c '.log.entries[] | {request_url: .request.url, status: .response.status,
+    headers: [.response.headers[] | [.name, .value]], body_snippet: .response.content.text}' page.har >in
+  run -1 "$hdrcheck" --json - <in
+  [[ " $(ids)" = *' leak-version '*'script-over-http '* ]]
 }
 
 @test "a policy: met, missing, different, weaker, forbidden" {

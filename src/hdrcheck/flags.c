@@ -121,11 +121,11 @@ static int check_policy(const struct flags *c, struct err *err)
 }
 
 /* A name is needed to speak of it, and must not be half of a URL with "=" in it. */
-static int check_hop_list(const struct opt_list *hops, struct err *err)
+static int check_hop_list(const struct opt_list *hops, bool records, struct err *err)
 {
-	if (hops->count > HOPS_MAX)
+	if (hops->count > HOPS_MAX - (records ? 1 : 0))
 		return err_set(err, "--hop: at most %d", HOPS_MAX);
-	if (hops->count == 1)
+	if (hops->count == 1 && !records)
 		return err_set(err, "--hop: there is nothing to compare one hop with");
 	for (size_t i = 0; i < hops->count; i++) {
 		struct span url, name = span_cut(span_str(hops->items[i]), '=', &url);
@@ -135,16 +135,17 @@ static int check_hop_list(const struct opt_list *hops, struct err *err)
 	return 0;
 }
 
-static int check(struct flags *c, int argc, struct err *err)
+static int check(struct flags *c, int argc, char **argv, struct err *err)
 {
 	if (c->algorithm != 4 && c->algorithm != 6)
 		return err_set(err, "--algorithm: 4 or 6");
 	if (c->grade != NULL && observatory_grade_at_least("F", c->grade) < 0)
 		return err_set(err, "--grade-at-least: \"%s\" is no grade (A+, A, A-, ... F)", c->grade);
-	if (check_hop_list(&c->hops, err) < 0)
+	bool records = argc == 1 && strcmp(argv[0], "-") == 0;
+	if (check_hop_list(&c->hops, records, err) < 0)
 		return -1;
-	if (c->hops.count > 0 ? argc > 0 : argc == 0)
-		return err_set(err, c->hops.count > 0 ? "with --hop there are no other URLs"
+	if (c->hops.count > 0 ? argc > 0 && !records : argc == 0)
+		return err_set(err, c->hops.count > 0 ? "with --hop there are no other URLs, only \"-\""
 						      : "which URL? see hdrcheck --help");
 	if (c->from_curl != NULL && argc != 1)
 		return err_set(err, "--from-curl takes one URL: the one that was asked for");
@@ -164,7 +165,7 @@ enum opt_result flags_parse(struct flags *c, int *argc, char ***argv, struct err
 	enum opt_result result = opt_parse(&program, c, &seen, argc, argv, err);
 	if (result == OPT_RUN)
 		result = opt_environment(&program, c, &seen, err);
-	if (result == OPT_RUN && check(c, *argc, err) < 0)
+	if (result == OPT_RUN && check(c, *argc, *argv, err) < 0)
 		result = OPT_BAD;
 	return result;
 }

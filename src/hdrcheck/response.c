@@ -188,6 +188,19 @@ static int read_https(const json_t *in, struct response *r, struct err *err)
 	return err_set(err, "\"https\" is none of valid, invalid and none");
 }
 
+/* "http_version" is told by few. */
+static int read_version(const json_t *in)
+{
+	const char *text = json_string_value(in);
+
+	if (text == NULL)
+		return 0;
+	return strcmp(text, "2") == 0     ? 20
+	       : strcmp(text, "1.1") == 0 ? 11
+	       : strcmp(text, "1.0") == 0 ? 10
+					  : 0;
+}
+
 static int set_url(struct response *r, struct span url, struct err *err)
 {
 	r->request_url = url;
@@ -214,6 +227,7 @@ int response_from_json(struct arena *a, const json_t *in, struct response *r, st
 		read_chain(a, json_object_get(in, "http_chain"), r, err) < 0 ||
 		read_cors(a, json_object_get(in, "cors"), r, err) < 0)
 		return -1;
+	r->http_version = read_version(json_object_get(in, "http_version"));
 	r->body = json_text(a, json_object_get(in, "body_snippet"));
 	return read_headers(a, json_object_get(in, "headers"), &r->headers, err);
 }

@@ -145,7 +145,8 @@ static void judge_hops(struct run *run, struct hops *h, json_t *record, int64_t 
 	audit_fini(&au);
 }
 
-/* Fetch each hop, and judge what the outermost answers; with one that cannot be fetched there is nothing to compare. */
+/* Fetch each hop that has no answer yet, and judge what the outermost answers; with one that cannot be fetched there is nothing
+ * to compare. */
 static void run_hops(struct run *run, struct hops *h, json_t *record)
 {
 	struct fetch_target targets[HOPS_MAX] = {0};
@@ -155,9 +156,12 @@ static void run_hops(struct run *run, struct hops *h, json_t *record)
 	for (size_t i = 0; i < h->count; i++) {
 		fetch_target_init(&targets[i], h->at[i].url);
 		targets[i].once = true;
-		fetch_start(run->fetch, &targets[i]);
+		if (h->at[i].r == NULL)
+			fetch_start(run->fetch, &targets[i]);
 	}
 	for (size_t i = 0; i < h->count; i++) {
+		if (h->at[i].r != NULL)
+			continue;
 		fetch_wait(run->fetch, &targets[i]);
 		h->at[i].r = &targets[i].steps[0];
 		if (targets[i].failed && err.text[0] == '\0')
@@ -171,16 +175,56 @@ static void run_hops(struct run *run, struct hops *h, json_t *record)
 		fetch_target_fini(&targets[i]);
 }
 
-static void run_given_hops(struct run *run)
+/* The hops of the command line; their names live in the arena. */
+static void given_hops(const struct run *run, struct arena *a, struct hops *out)
 {
 	const struct opt_list *list = &run->conf->hops;
-	struct hops h = {.count = list->count};
-	struct arena a = {0};
 
+	*out = (struct hops){.count = list->count};
 	for (size_t i = 0; i < list->count; i++) {
 		struct span url, name = span_cut(span_str(list->items[i]), '=', &url);
-		h.at[i] = (struct hop){.name = arena_copy(&a, name).p, .url = url.p};
+		out->at[i] = (struct hop){.name = arena_copy(a, name).p, .url = url.p};
 	}
+}
+
+/* The record speaks of the outermost hop now: what it said of that it stood for is among the hops. */
+static json_t *outward(const json_t *record)
+{
+	json_t *out = record != NULL ? json_deep_copy(record) : json_object();
+
+	json_object_del(out, "response");
+	json_object_del(json_object_get(out, "target"), "url");
+	return out;
+}
+
+/* A record made further inside: the hops of the command line stand before its own, or before what it is about. */
+static void run_outward(struct run *run, const struct source_item *item)
+{
+	struct arena *a = (struct arena *)(uintptr_t)&item->target.arena;
+	struct hops h;
+	struct url url;
+	struct err err;
+
+	given_hops(run, a, &h);
+	for (size_t i = 0; i < item->hops.count && h.count < HOPS_MAX; i++)
+		h.at[h.count++] = item->hops.at[i];
+	if (item->hops.count == 0 && h.count < HOPS_MAX) {
+		bool named = url_parse(span_str(item->url), &url, &err) == 0;
+		h.at[h.count++] = (struct hop){.name = named ? arena_copy(a, url.authority).p : "inside",
+			.url = item->url,
+			.r = item->response};
+	}
+	json_t *record = outward(item->record);
+	run_hops(run, &h, record);
+	json_decref(record);
+}
+
+static void run_given_hops(struct run *run)
+{
+	struct hops h;
+	struct arena a = {0};
+
+	given_hops(run, &a, &h);
 	run_hops(run, &h, NULL);
 	arena_free(&a);
 }
@@ -218,7 +262,9 @@ static void run_targets(struct run *run, struct source *source)
 				fetch_wait(run->fetch, &item->target);
 				source_item_fetched(item);
 			}
-			if (item->hops.count > 0)
+			if (run->conf->hops.count > 0 && item->error.text[0] == '\0')
+				run_outward(run, item);
+			else if (item->hops.count > 0 && item->error.text[0] == '\0')
 				run_hops(run, &item->hops, item->record);
 			else
 				judge(run, item);
@@ -284,7 +330,7 @@ int run(const struct flags *c, char **urls, size_t count)
 	show_begin(&run.report, stdout, c->format);
 	run.report.colour = c->colour;
 	run.report.quiet = c->quiet;
-	if (c->hops.count > 0) {
+	if (c->hops.count > 0 && count == 0) {
 		run_given_hops(&run);
 	} else {
 		source_init(&source, c, urls, count);

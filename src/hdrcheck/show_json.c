@@ -89,36 +89,6 @@ static json_t *csp_record(const struct eval_list *list)
 	return out;
 }
 
-/* --- headers.hops --- */
-
-static json_t *hops_record(const struct hops *h)
-{
-	json_t *out = json_array();
-
-	for (size_t i = 0; i < h->count; i++) {
-		json_t *changes = json_array();
-		for (size_t row = 0; row < h->row_count; row++) {
-			const struct hop_row *r = &h->rows[row];
-			if (i + 1 == h->count || r->change[i] == HOP_SAME)
-				continue;
-			json_t *one = json_pack("{s:s, s:I}", "change", hop_change_name(r->change[i]),
-				"lines", (json_int_t)r->lines[i]);
-			put(one, "header", show_json_text(r->name));
-			put(one, "from", show_json_text(r->values[i + 1]));
-			put(one, "to", show_json_text(r->values[i]));
-			if (r->look[i] != NULL)
-				put(one, "look", show_json_text(span_str(r->look[i])));
-			json_array_append_new(changes, one);
-		}
-		json_t *hop = json_pack("{s:s, s:s, s:i, s:o}", "name", h->at[i].name, "url", h->at[i].url,
-			"status", h->at[i].r->status, "changes", changes);
-		if (h->at[i].product != PRODUCT_UNKNOWN)
-			put(hop, "product", json_string(product_name(h->at[i].product)));
-		json_array_append_new(out, hop);
-	}
-	return out;
-}
-
 /* --- response: what a later run can be fed with. The values of cookies are left out. --- */
 
 static json_t *cookie_text(struct span value)
@@ -174,7 +144,43 @@ static json_t *response_record(const struct response *r)
 			json_pack("{s:o, s:i, s:o}", "origin", show_json_text(r->cors_origin), "status",
 				r->cors_status, "headers", fields_record(&r->cors)));
 	put(out, "status", json_integer(r->status));
+	if (r->http_version > 0)
+		put(out, "http_version",
+			json_string(r->http_version == 20   ? "2"
+				    : r->http_version == 10 ? "1.0"
+							    : "1.1"));
 	put(out, "headers", fields_record(&r->headers));
+	return out;
+}
+
+/* --- headers.hops --- */
+
+static json_t *hops_record(const struct hops *h)
+{
+	json_t *out = json_array();
+
+	for (size_t i = 0; i < h->count; i++) {
+		json_t *changes = json_array();
+		for (size_t row = 0; row < h->row_count; row++) {
+			const struct hop_row *r = &h->rows[row];
+			if (i + 1 == h->count || r->change[i] == HOP_SAME)
+				continue;
+			json_t *one = json_pack("{s:s, s:I}", "change", hop_change_name(r->change[i]),
+				"lines", (json_int_t)r->lines[i]);
+			put(one, "header", show_json_text(r->name));
+			put(one, "from", show_json_text(r->values[i + 1]));
+			put(one, "to", show_json_text(r->values[i]));
+			if (r->look[i] != NULL)
+				put(one, "look", show_json_text(span_str(r->look[i])));
+			json_array_append_new(changes, one);
+		}
+		json_t *hop = json_pack("{s:s, s:s, s:i, s:o}", "name", h->at[i].name, "url", h->at[i].url,
+			"status", h->at[i].r->status, "changes", changes);
+		put(hop, "response", response_record(h->at[i].r));
+		if (h->at[i].product != PRODUCT_UNKNOWN)
+			put(hop, "product", json_string(product_name(h->at[i].product)));
+		json_array_append_new(out, hop);
+	}
 	return out;
 }
 

@@ -33,6 +33,8 @@ static struct source_item *item_new(const char *url)
 void source_item_free(struct source_item *item)
 {
 	response_fini(&item->own);
+	for (size_t i = 0; i < HOPS_MAX; i++)
+		response_fini(&item->measured[i]);
 	fetch_target_fini(&item->target);
 	json_decref(item->record);
 	free(item);
@@ -95,9 +97,10 @@ static bool is_url(const char *text)
 	return url_parse(span_str(text), &url, &err) == 0;
 }
 
-/* The hops of a record's target that have a URL, from the outside in. */
-static void read_hops(struct hops *h, const json_t *list)
+/* The hops of a list that have a name and a URL, from the outside in, with the answers that were written down. */
+static int read_hops(struct source_item *item, const json_t *list)
 {
+	struct hops *h = &item->hops;
 	const json_t *one;
 	size_t i;
 
@@ -105,26 +108,41 @@ static void read_hops(struct hops *h, const json_t *list)
 	{
 		const char *url = json_string_value(json_object_get(one, "url"));
 		const char *name = json_string_value(json_object_get(one, "name"));
-		if (url != NULL && name != NULL && h->count < HOPS_MAX)
-			h->at[h->count++] = (struct hop){.name = name, .url = url};
+		const json_t *answer = json_object_get(one, "response");
+		struct response *r = &item->measured[h->count % HOPS_MAX];
+		if (url == NULL || name == NULL || h->count == HOPS_MAX)
+			continue;
+		h->at[h->count] = (struct hop){.name = name, .url = url};
+		if (answer != NULL) {
+			h->at[h->count].r = r;
+			if (response_from_json(&item->target.arena, answer, r, &item->error) < 0)
+				return err_wrap(&item->error, "hop %s", name);
+		}
+		h->count++;
 	}
 	if (h->count < 2)
 		h->count = 0;
+	return 0;
 }
 
 static void read_record(struct source_item *item, const char *url)
 {
 	const json_t *response = json_object_get(item->record, "response");
+	const json_t *seen = json_object_get(json_object_get(item->record, "headers"), "hops");
+	const json_t *named = json_object_get(json_object_get(item->record, "target"), "hops");
 
 	if (!is_our_schema(json_object_get(item->record, "schema"))) {
 		err_set(&item->error, "the record's schema is not %s", OUT_SCHEMA);
 		return;
 	}
-	if (response != NULL) {
+	if (read_hops(item, seen) < 0)
+		return;
+	if (item->hops.count == 0 && response != NULL) {
 		read_response(item, response);
 		return;
 	}
-	read_hops(&item->hops, json_object_get(json_object_get(item->record, "target"), "hops"));
+	if (item->hops.count == 0 && read_hops(item, named) < 0)
+		return;
 	if (item->hops.count > 0)
 		item->url = item->hops.at[0].url;
 	else if (url != NULL && is_url(url))
@@ -206,7 +224,7 @@ static struct source_item *next_line(struct source *s)
 
 /* --- The command line --- */
 
-/* URL with another path. */
+/* URL with another path; "ws:/path" is that of a WebSocket. */
 static const char *with_path(struct arena *a, const char *url, const char *path)
 {
 	struct url u;
@@ -214,8 +232,15 @@ static const char *with_path(struct arena *a, const char *url, const char *path)
 
 	if (url_parse(span_str(url), &u, &err) < 0)
 		return url;
-	size_t head = (size_t)(u.authority.p + u.authority.len - url);
-	return arena_printf(a, "%.*s%s%s", (int)head, url, path[0] == '/' ? "" : "/", path);
+	size_t end = (size_t)(u.authority.p + u.authority.len - url), begin = 0;
+	const char *scheme = "";
+	if (span_starts(span_str(path), SPAN("ws:"))) {
+		path += 3;
+		begin = span_find(span_str(url), ':');
+		scheme = url_is_tls(u.scheme) ? "wss" : "ws";
+	}
+	return arena_printf(
+		a, "%s%.*s%s%s", scheme, (int)(end - begin), url + begin, path[0] == '/' ? "" : "/", path);
 }
 
 static struct span split_path(const struct flags *c, size_t index)

@@ -9,8 +9,9 @@ struct source_item {
 	const char *url;
 	bool needs_fetch;
 	bool passes;      /* a record that is about something else: printed as it is */
-	struct hops hops; /* that the record names; none, or two and more */
-	json_t *record;   /* owned; NULL: none */
+	struct hops hops; /* that the record names; none, or two and more. Some have an answer already */
+	struct response measured[HOPS_MAX]; /* these */
+	json_t *record;                     /* owned; NULL: none */
 	struct response own;
 	const struct response *response; /* to judge */
 	struct err error;                /* empty: there is one */
