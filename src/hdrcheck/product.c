@@ -8,7 +8,7 @@ static const char *const names[] = {[PRODUCT_NGINX] = "nginx",
 	[PRODUCT_EDGE] = "edge",
 	[PRODUCT_UNKNOWN] = ""};
 
-const char *product_name(enum product product)
+const char *product_label(enum product product)
 {
 	return names[product];
 }

@@ -26,7 +26,7 @@ enum hop_change {
 
 /* From what it makes of the answer of the hop behind it. */
 enum product product_of(const struct response *here, const struct response *behind);
-const char *product_name(enum product product);
+const char *product_label(enum product product);
 /* What to look for in its configuration; of an unknown one, in that of each. NULL: nothing is configured. */
 const char *product_look(struct arena *a, enum product product, enum hop_change change, struct span header);
 

@@ -78,7 +78,9 @@ struct span response_stable(struct arena *a, const struct fields *headers, struc
 		add_stable(&all, &headers->at[i]);
 		first = false;
 	}
-	struct span out = first ? (struct span){0} : arena_copy(a, buf_span(&all));
+	struct span out = {0};
+	if (!first)
+		out = arena_copy(a, buf_span(&all));
 	buf_free(&all);
 	return out;
 }

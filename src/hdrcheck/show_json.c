@@ -178,7 +178,7 @@ static json_t *hops_record(const struct hops *h)
 			"status", h->at[i].r->status, "changes", changes);
 		put(hop, "response", response_record(h->at[i].r));
 		if (h->at[i].product != PRODUCT_UNKNOWN)
-			put(hop, "product", json_string(product_name(h->at[i].product)));
+			put(hop, "product", json_string(product_label(h->at[i].product)));
 		json_array_append_new(out, hop);
 	}
 	return out;

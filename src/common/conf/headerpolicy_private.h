@@ -74,8 +74,8 @@ static inline uint64_t headerpolicy_mark(struct span name)
 {
 	if (name.len == 0)
 		return 1;
-	unsigned first = (unsigned char)span_lower(name.p[0]);
-	unsigned last = (unsigned char)span_lower(name.p[name.len - 1]);
+	size_t first = (unsigned char)span_lower(name.p[0]);
+	size_t last = (unsigned char)span_lower(name.p[name.len - 1]);
 	return UINT64_C(1) << ((name.len * 5 + first * 3 + last) & 63);
 }
 
