@@ -101,6 +101,55 @@ finds() {
   jq -e '.ingress.error_class == "regex" and (.findings | any(.id == "IL015"))' <<<"$output"
 }
 
+@test "lint and rule: --compat says what each release knows, accepts and chooses" {
+  cat >releases.yml <<'END'
+no-prechecks: true
+udp-unregister-session-timeout: 5s
+ingress:
+  - hostname: app.example.com
+    path: ^/\p{greek}
+    service: https://10.0.0.5
+    originRequest:
+      matchSNItoHost: true
+      access: {required: true, teamName: a, audTag: [x], environment: fed}
+  - service: http_status:404
+END
+  run -1 "$lint" --json releases.yml
+  jq -e '.ingress.error_class == "regex"' <<<"$output"
+  run -0 "$lint" --json --compat 2026 releases.yml
+  jq -e '.ingress.valid and ([.findings[] | select(.id == "IL501").message] == ["udp-unregister-session-timeout is no setting of 2026.8.2, and ignored"])
+    and (.findings | any(.id == "IL113" and (.message | endswith("releases before 2026.5.0 refuse these names of properties"))))' <<<"$output"
+  run -0 "$lint" rule --compat 2026 --json --config releases.yml 'https://app.example.com/%CE%B1'
+  jq -e '.ingress.rule == 0' <<<"$output"
+  run -1 "$lint" rule --json --config releases.yml 'https://app.example.com/%CE%B1'
+  sed -i 's/greek/Greek/' releases.yml
+  run -0 "$lint" --json --compat 2023.7 releases.yml
+  jq -e '[.findings[] | select(.id == "IL501" or .id == "IL502") | .message | split(" ")[0]] == ["no-prechecks", "matchSNItoHost", "environment"]' <<<"$output"
+  run -0 "$lint" rule --config releases.yml http://app.example.com:80:80/
+  run -1 "$lint" rule --compat 2026 --config releases.yml http://app.example.com:80:80/
+  run -2 "$lint" rule --compat 2024 --config releases.yml http://app.example.com/
+  [ "$output" = 'ingress-lint rule: --compat: "2024" is none of 2023.7, 2025, 2026' ]
+}
+
+@test "lint: every value that does not fit and every key that is there twice, not the first alone" {
+  cat >faults.yml <<'END'
+metrics: 5
+no-autoupdate: yes
+originRequest:
+  noTLSVerify: "true"
+  keepAliveConnections: []
+ingress:
+  - hostname: a.example.com
+    hostname: b.example.com
+    service: http://a
+    service: http://b
+  - service: http_status:404
+END
+  run -1 "$lint" --json faults.yml
+  jq -e '[.findings[] | select(.severity == "error") | .id + " " + (.where | ltrimstr("faults.yml:"))]
+    == ["IL017 1:10", "IL017 2:16", "IL002 4:16", "IL002 5:25", "IL004 8:5", "IL004 10:5"]' <<<"$output"
+}
+
 @test "lint: ten thousand rules in little time" {
   {
     echo 'ingress:'

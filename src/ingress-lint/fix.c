@@ -49,11 +49,11 @@ static void replace(const struct input *in, struct buf *out)
 	free(edits);
 }
 
-static bool is_accepted(struct span text)
+static bool is_accepted(struct span text, enum release release)
 {
 	struct ingress_file f;
 	struct ingress_error why;
-	enum ingress_fault fault = ingress_parse(text, &f, &why);
+	enum ingress_fault fault = ingress_parse_as(text, release, &f, &why, NULL);
 
 	ingress_file_free(&f);
 	return fault == INGRESS_OK;
@@ -69,7 +69,8 @@ static void apply(const struct input *in, struct buf *out)
 		return;
 	}
 	replace(in, out);
-	if (is_accepted(buf_span(out)) || !is_accepted(text))
+	enum release release = in->views[0].release;
+	if (is_accepted(buf_span(out), release) || !is_accepted(text, release))
 		return;
 	buf_clear(out);
 	buf_add_span(out, text);

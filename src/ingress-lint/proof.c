@@ -24,7 +24,7 @@ struct proof {
 
 bool proof_set_init(struct proof_set *s, const char *expr)
 {
-	*s = (struct proof_set){.rx = rx_new(span_str(expr), RX_GO_1_23, NULL, NULL)};
+	*s = (struct proof_set){.rx = rx_new(span_str(expr), RELEASE_2025, NULL, NULL)};
 	if (s->rx == NULL)
 		return false;
 	const struct rx *member = s->rx;

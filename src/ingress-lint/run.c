@@ -46,7 +46,7 @@ static void lint_input(struct input *in, const struct run_options *how)
 	}
 	in->views = mem_alloc(sizeof(in->views[0]));
 	in->view_count = 1;
-	view_init(&in->views[0], origin, text, how->compat);
+	view_init(&in->views[0], origin, text, how->release);
 	judge_input(in, &in->views[0]);
 	lint_view(&in->lint, &in->views[0]);
 }
@@ -86,7 +86,7 @@ void run_lint(struct input *inputs, size_t count, const struct run_options *how)
 
 	for (size_t i = 0; i < configs; i++)
 		lint_input(&inputs[i], how);
-	kube_lint(inputs, configs, how->compat);
+	kube_lint(inputs, configs, how->release);
 	for (size_t i = configs; i < count; i++)
 		proxy_lint(&inputs[i], inputs, configs);
 	for (size_t i = 0; i < count; i++)

@@ -70,7 +70,8 @@ static struct rx *parse(struct span text)
 {
 	struct err err = {{0}};
 	size_t at = 0;
-	struct rx *r = rx_new(text, RX_GO_1_23, &at, &err), *older = rx_new(text, RX_GO_1_19, NULL, NULL);
+	struct rx *r = rx_new(text, RELEASE_2025, &at, &err),
+		  *older = rx_new(text, RELEASE_2023_7, NULL, NULL);
 
 	MUST(at <= text.len && (r == NULL) == (err.text[0] != '\0'));
 	MUST(r != NULL || older == NULL);

@@ -272,7 +272,7 @@ static void test_proofs(void)
 		struct view v;
 		struct view_origin origin = {.file = "config.yml", .line = 1, .column = 1, .exact = true};
 		add_rules(&yaml, &seed);
-		view_init(&v, origin, buf_span(&yaml), VIEW_2025);
+		view_init(&v, origin, buf_span(&yaml), RELEASE_2025);
 		buf_add_char(&yaml, '\0');
 		CHECK_FOR(v.fault == INGRESS_OK, "%s", buf_span(&yaml).p);
 		if (v.fault == INGRESS_OK)

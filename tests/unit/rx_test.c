@@ -13,7 +13,7 @@
 static struct rx *parse(struct span text)
 {
 	struct err err = {{0}};
-	struct rx *r = rx_new(text, RX_GO_1_23, NULL, &err);
+	struct rx *r = rx_new(text, RELEASE_2025, NULL, &err);
 
 	CHECK_FOR(r != NULL, "%.*s: %s", (int)text.len, text.p, err.text);
 	return r;
@@ -115,13 +115,13 @@ static void check_texts(struct rx *r, struct span expr, struct span line)
 	buf_free(&field);
 }
 
-static void check_line(struct span line, enum rx_compat compat)
+static void check_line(struct span line, enum release release)
 {
 	struct buf first = {0}, second = {0};
 	struct span expr = next_field(&line, &first);
 	struct err err = {{0}};
 	size_t at = 0;
-	struct rx *r = rx_new(expr, compat, &at, &err);
+	struct rx *r = rx_new(expr, release, &at, &err);
 	bool refused = line.len > 0 && line.p[0] == '!';
 
 	CHECK_FOR((r == NULL) == refused, "%.*s: %s", (int)expr.len, expr.p, err.text);
@@ -136,7 +136,7 @@ static void check_line(struct span line, enum rx_compat compat)
 	buf_free(&second);
 }
 
-static void check_file(const char *path, enum rx_compat compat)
+static void check_file(const char *path, enum release release)
 {
 	struct buf file = {.max = FILE_MAX};
 	struct err err = {{0}};
@@ -147,7 +147,7 @@ static void check_file(const char *path, enum rx_compat compat)
 		struct span line = span_cut(rest, '\n', &rest);
 		if (line.p[0] == '#')
 			continue;
-		check_line(line, compat);
+		check_line(line, release);
 		lines++;
 	}
 	CHECK_FOR(lines > LINES_LEAST, "%s: %zu lines", path, lines);
@@ -156,26 +156,26 @@ static void check_file(const char *path, enum rx_compat compat)
 
 static void agrees_with_go_1_23(void)
 {
-	check_file("tests/vectors/rx/go-1.23.tsv", RX_GO_1_23);
+	check_file("tests/vectors/rx/go-1.23.tsv", RELEASE_2025);
 }
 
 static void agrees_with_go_1_19(void)
 {
-	check_file("tests/vectors/rx/go-1.19.tsv", RX_GO_1_19);
+	check_file("tests/vectors/rx/go-1.19.tsv", RELEASE_2023_7);
 }
 
 static void knows_the_short_named_group_since_1_23(void)
 {
 	struct err err = {{0}};
 	size_t at = 9;
-	struct rx *r = rx_new(SPAN("x(?<n>a)"), RX_GO_1_19, &at, &err);
+	struct rx *r = rx_new(SPAN("x(?<n>a)"), RELEASE_2023_7, &at, &err);
 
 	CHECK(r == NULL && at == 1);
 	CHECK(strcmp(err.text, "invalid or unsupported Perl syntax: `(?<`") == 0);
-	r = rx_new(SPAN("x(?<n>a)"), RX_GO_1_23, &at, &err);
+	r = rx_new(SPAN("x(?<n>a)"), RELEASE_2025, &at, &err);
 	CHECK(r != NULL);
 	rx_free(r);
-	CHECK(rx_new(SPAN("("), RX_GO_1_23, NULL, NULL) == NULL);
+	CHECK(rx_new(SPAN("("), RELEASE_2025, NULL, NULL) == NULL);
 }
 
 /* Go 1.23 takes the A of both alternatives for the same, though one ignores case; Go 1.26 does not. */
@@ -246,7 +246,7 @@ static void has_the_limits_of_go(void)
 		const struct limit *l = &limits[i];
 		struct err err = {{0}};
 		size_t at = 1;
-		struct rx *r = rx_new(repeat(&text, l), RX_GO_1_23, &at, &err);
+		struct rx *r = rx_new(repeat(&text, l), RELEASE_2025, &at, &err);
 		CHECK_FOR((r == NULL) == (l->reason != NULL), "%s%s%s %zu: %s", l->open, l->core, l->close,
 			l->count, err.text);
 		if (l->reason != NULL)
@@ -270,7 +270,7 @@ static void counts_the_depth_of_shared_beginnings(void)
 			continue;
 		buf_add_char(&text, 'b');
 		struct err err = {{0}};
-		struct rx *r = rx_new(buf_span(&text), RX_GO_1_23, NULL, &err);
+		struct rx *r = rx_new(buf_span(&text), RELEASE_2025, NULL, &err);
 		CHECK_FOR((r != NULL) == (i == 500), "%zu: %s", i, err.text);
 		rx_free(r);
 		text.tail--; /* the b */
