@@ -54,7 +54,7 @@ static void check_set(const struct rx *const *members, size_t count, struct span
 	struct rx_set *set = rx_set_new(members, count);
 	size_t first = 0;
 
-	if (set->base[count] <= PROGRAM_MAX) {
+	if (set->count <= PROGRAM_MAX) {
 		while (first < count && match_alone(members[first], text) != 0)
 			first++;
 		MUST(match(set, text, 0) == first);

@@ -362,6 +362,100 @@ static void matches_a_thousand_at_once(void)
 		rx_free((struct rx *)(uintptr_t)members[i]);
 }
 
+/* What is shared by the beginnings of many is visited once: so long a text costs so much, however many there are. */
+static void visits_what_many_share_once(void)
+{
+	static const char *const kinds[] = {"/svc%zu/", "^/[a-z]+/svc%zu$", ".*x%zu", "(?i)/API/v%zu"};
+	static const char text[] = "/abc/svc/x/api/v/abcdefghijklmnopqrstuvwxyz";
+	const struct rx *members[MANY];
+	char expr[64];
+
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+		uint64_t visits[2];
+		for (size_t round = 0; round < 2; round++) {
+			size_t count = round == 0 ? 10 : MANY;
+			for (size_t i = 0; i < count; i++) {
+				int len = snprintf(expr, sizeof(expr), "%s", kinds[k]);
+				char *number = memmem(expr, (size_t)len, "%zu", 3), rest[8];
+				snprintf(rest, sizeof(rest), "%s", number + 3);
+				snprintf(number, 24, "%zu%s", i, rest);
+				members[i] = parse(span_str(expr));
+			}
+			struct rx_set *set = rx_set_new(members, count);
+			struct rx_scan *scan = rx_scan_new(set);
+			CHECK(rx_scan_first(scan, span_str(text)) == count);
+			visits[round] = rx_scan_visits(scan);
+			CHECK(rx_scan_first(scan, span_str(text)) == count);
+			CHECK(rx_scan_visits(scan) == visits[round]); /* the cache knows */
+			rx_scan_free(scan);
+			rx_set_free(set);
+			for (size_t i = 0; i < count; i++)
+				rx_free((struct rx *)(uintptr_t)members[i]);
+		}
+		CHECK_FOR(visits[1] <= 2 * visits[0], "%s: %llu visits for 10, %llu for many", kinds[k],
+			(unsigned long long)visits[0], (unsigned long long)visits[1]);
+	}
+}
+
+static uint32_t draw(uint32_t *seed, uint32_t below)
+{
+	*seed = *seed * 1664525 + 1013904223;
+	return (*seed >> 16) % below;
+}
+
+static struct rx *random_expr(uint32_t *seed)
+{
+	static const char *const pieces[] = {"a", "b", "/", "ab", "a*", "b?", "(a|b)", "(ab)+", "[ab]",
+		"[^a]", ".*", "^", "$", "\\b", "(?:a|)", "(a*b)*", "b{2,3}", "(?i:A)", "(?m:^)", "(?m:$)",
+		"\\B", "\\n", "(^|/)", "(a|b$)"};
+	char text[64] = "";
+
+	for (uint32_t n = 1 + draw(seed, 6); n > 0; n--)
+		strcat(text, pieces[draw(seed, sizeof(pieces) / sizeof(pieces[0]))]);
+	return parse(span_str(text));
+}
+
+/* Whatever is merged, the first is the first that matches alone. */
+static void merges_nothing_that_differs(void)
+{
+	uint32_t seed = 7;
+	size_t found = 0;
+
+	for (int round = 0; round < 1500; round++) {
+		const struct rx *members[8];
+		struct rx_scan *alone[8];
+		struct rx_set *sets[8];
+		size_t count = 2 + draw(&seed, 7);
+		for (size_t i = 0; i < count; i++) {
+			members[i] = random_expr(&seed);
+			sets[i] = rx_set_new(&members[i], 1);
+			alone[i] = rx_scan_new_sized(sets[i], 0);
+		}
+		struct rx_set *set = rx_set_new(members, count);
+		struct rx_scan *scan = rx_scan_new(set);
+		for (int n = 0; n < 20; n++) {
+			char text[12];
+			size_t len = draw(&seed, sizeof(text)), due = 0;
+			for (size_t i = 0; i < len; i++)
+				text[i] = "ab/A\n"[draw(&seed, 5)];
+			while (due < count && rx_scan_first(alone[due], span_of(text, len)) != 0)
+				due++;
+			size_t got = rx_scan_first(scan, span_of(text, len));
+			CHECK_FOR(
+				got == due, "round %d: %.*s: %zu, not %zu", round, (int)len, text, got, due);
+			found += due < count && due > 0;
+		}
+		rx_scan_free(scan);
+		rx_set_free(set);
+		for (size_t i = 0; i < count; i++) {
+			rx_scan_free(alone[i]);
+			rx_set_free(sets[i]);
+			rx_free((struct rx *)(uintptr_t)members[i]);
+		}
+	}
+	CHECK(found > 2000);
+}
+
 /* --- The cache --- */
 
 /* An automaton of 2^16 states, of which a random text makes nearly one a byte: nothing that is kept is of use. */
@@ -413,4 +507,5 @@ TEST_MAIN(TEST(agrees_with_go_1_23), TEST(agrees_with_go_1_19), TEST(knows_the_s
 	TEST(keeps_case_where_a_neighbour_ignores_it), TEST(has_the_limits_of_go),
 	TEST(counts_the_depth_of_shared_beginnings), TEST(finds_the_lowest_member),
 	TEST(tells_anchored_members_from_free_ones), TEST(matches_a_thousand_at_once),
-	TEST(stays_within_its_memory), TEST(does_without_a_cache_that_is_too_small))
+	TEST(visits_what_many_share_once), TEST(merges_nothing_that_differs), TEST(stays_within_its_memory),
+	TEST(does_without_a_cache_that_is_too_small))
