@@ -175,6 +175,7 @@ void lint_view(struct lint *l, const struct view *v)
 	l->proof = v->matcher != NULL && v->fault == INGRESS_OK ? proof_new(v) : NULL;
 	lint_run(l, v, checks_routing);
 	lint_run(l, v, checks_path);
+	lint_run(l, v, checks_overlap);
 	lint_run(l, v, checks_service);
 	lint_run(l, v, checks_origin);
 	lint_run(l, v, checks_access);
@@ -200,6 +201,21 @@ bool lint_is_key(struct span name, const char *const *keys)
 		if (span_eq(name, span_str(*keys)))
 			return true;
 	return false;
+}
+
+bool lint_is_alike(const struct view *v, const struct view_rule *a, const struct view_rule *b)
+{
+	for (size_t i = 0; lint_origin_keys[i] != NULL; i++) {
+		const struct yaml_node *x = view_option(v, a, lint_origin_keys[i]);
+		const struct yaml_node *y = view_option(v, b, lint_origin_keys[i]);
+		if (x == y)
+			continue;
+		if (x == NULL || y == NULL || x->kind != YAML_SCALAR || y->kind != YAML_SCALAR ||
+			!span_eq(x->text, y->text))
+			return false;
+	}
+	return a->fault == INGRESS_OK && b->fault == INGRESS_OK &&
+	       strcmp(a->target.text, b->target.text) == 0;
 }
 
 /* The same but for case, "-" and "_". */

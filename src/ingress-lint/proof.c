@@ -170,9 +170,15 @@ static void question_init(
 enum rx_answer proof_reaches(
 	struct proof *p, const struct view_rule *r, const struct rx_set *set, struct buf *path)
 {
+	return proof_takes(p, r, proof_of(p, r)->host, set, path);
+}
+
+enum rx_answer proof_takes(struct proof *p, const struct view_rule *r, const char *host,
+	const struct rx_set *set, struct buf *path)
+{
 	struct question q;
 
-	question_init(&q, p, r->number - 1, proof_of(p, r)->host, p->ordinary.set);
+	question_init(&q, p, r->number - 1, host, p->ordinary.set);
 	q.terms[q.count++] = (struct rx_term){set, false};
 	return pursue(&q, path);
 }

@@ -166,6 +166,15 @@ bool view_is_tls(const struct view_rule *r)
 	return r->fault == INGRESS_OK && r->target.tls;
 }
 
+bool view_is_protected(const struct view_rule *r)
+{
+	bool refuses =
+		r->target.kind == INGRESS_STATUS && (r->target.status == 401 || r->target.status == 403);
+
+	return r->fault == INGRESS_OK &&
+	       (refuses || tree_bool(tree_value(tree_value(r->options, "access"), "required"), false));
+}
+
 char *view_rule_name(const struct view_rule *r)
 {
 	struct buf name = {0};

@@ -75,6 +75,8 @@ static inline bool view_is_wildcard(const char *host)
 bool view_is_http(const struct view_rule *r);
 bool view_is_stream(const struct view_rule *r);
 bool view_is_tls(const struct view_rule *r);
+/* Does it refuse everybody, or let in only those with a token of Access? */
+bool view_is_protected(const struct view_rule *r);
 /* A name for messages: "rule 2 (app.example.com, path ^/a)". To be freed. */
 char *view_rule_name(const struct view_rule *r);
 
