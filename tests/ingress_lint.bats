@@ -221,7 +221,7 @@ END
 
 @test "lint: SARIF has the catalogue and the findings" {
   run -1 "$lint" --format sarif refused.yml
-  jq -e '.version == "2.1.0" and (.runs[0].tool.driver.rules | length) == 115
+  jq -e '.version == "2.1.0" and (.runs[0].tool.driver.rules | length) == 116
     and .runs[0].results[0].ruleId == .runs[0].tool.driver.rules[.runs[0].results[0].ruleIndex].id
     and .runs[0].results[0].locations[0].physicalLocation.region.startLine > 0' <<<"$output"
 }
@@ -311,7 +311,7 @@ for s in suites:
 
 @test "rules and explain: every rule has a line, a reason and two examples" {
   run -0 "$lint" rules
-  [ "${#lines[@]}" = 115 ]
+  [ "${#lines[@]}" = 116 ]
   [[ ${lines[0]} == 'IL001  error  '* ]]
   run -0 "$lint" explain il104
   [[ $output == 'IL104 rule-shadowed (warning)'*'Why: '*'Fix: '*'Bad:'*'Good:'* ]]

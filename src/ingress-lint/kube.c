@@ -237,6 +237,7 @@ static void lint_objects(struct cluster *c)
 		l->view = o->place;
 		run_checks(l, c, o, kube_pod_checks);
 		run_checks(l, c, o, kube_workload_checks);
+		run_checks(l, c, o, kube_edge_checks);
 	}
 }
 
@@ -249,6 +250,7 @@ static void lint_configs(struct cluster *c)
 		lint_view(l, c->configs[i].view);
 		lint_run(l, c->configs[i].view, kube_config_checks);
 		lint_run(l, c->configs[i].view, kube_policy_checks);
+		lint_run(l, c->configs[i].view, kube_network_checks);
 		l->cluster = NULL;
 		l->object = NULL;
 	}
