@@ -217,6 +217,30 @@ END
   run -3 "$lint" --proxy none.conf good.yml
 }
 
+@test "lint: files that a site file includes are read, and named in what is found" {
+  mkdir -p sites/more
+  printf 'IncludeOptional more/*.conf\nInclude none.conf\nInclude apache.conf\n' >sites/apache.conf
+  printf '# ws\nProxyPass /live/ http://10.0.0.5:3000/live/\n' >sites/more/a.conf
+  printf 'ProxyPass / http://10.0.0.5:80/ upgrade=websocket\n' >sites/more/b.conf
+  run -0 "$lint" --proxy sites/apache.conf good.yml
+  [[ $output == 'sites/more/a.conf:2:18: warning: upgrades of requests to /live/ are not passed on, and a rule'*'[IL801]'* ]]
+  printf 'include conf.d/*.conf;\n' >nginx.conf
+  mkdir conf.d
+  printf '%s\n' 'server {' ' proxy_http_version 1.1;' ' proxy_set_header Upgrade $http_upgrade;' \
+    ' proxy_set_header Connection $connection_upgrade;' ' location /live { proxy_pass http://h; }' '}' >conf.d/a.conf
+  run -0 "$lint" --proxy nginx.conf good.yml
+  [[ $output == 'conf.d/a.conf:5:30: warning: $connection_upgrade is no map of $http_upgrade in the files given [IL803]'* ]]
+  echo 'map $http_upgrade $connection_upgrade { default upgrade; "" close; }' >map.conf
+  run -0 "$lint" --proxy nginx.conf --proxy map.conf --quiet good.yml
+  [ -z "$output" ]
+}
+
+@test "lint: of nginx's locations the one that serves is asked" {
+  printf '%s\n' 'server {' ' location / { proxy_pass http://h; }' ' location ~ ^/l { proxy_pass http://h; }' '}' >order.conf
+  run -0 "$lint" --json --proxy order.conf good.yml
+  jq -se '[.[] | select(.target.file == "order.conf").findings[] | select(.severity == "warning").where] == ["order.conf:3:30"]' <<<"$output"
+}
+
 # --- Formats ---
 
 @test "lint: SARIF has the catalogue and the findings" {

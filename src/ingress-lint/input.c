@@ -96,8 +96,10 @@ void input_ignore(struct input *in)
 
 	for (size_t i = 0; i < l->count; i++) {
 		struct lint_finding *f = &l->findings[i];
-		if (line_ignores(nth_line(text, starts, lines, f->line), f->rule) ||
-			(f->line > 1 && line_ignores(nth_line(text, starts, lines, f->line - 1), f->rule)))
+		if (f->file == in->name &&
+			(line_ignores(nth_line(text, starts, lines, f->line), f->rule) ||
+				(f->line > 1 &&
+					line_ignores(nth_line(text, starts, lines, f->line - 1), f->rule))))
 			lint_finding_free(f);
 		else
 			l->findings[kept++] = *f;

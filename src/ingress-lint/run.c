@@ -87,8 +87,7 @@ void run_lint(struct input *inputs, size_t count, const struct run_options *how)
 	for (size_t i = 0; i < configs; i++)
 		lint_input(&inputs[i], how);
 	kube_lint(inputs, configs, how->release);
-	for (size_t i = configs; i < count; i++)
-		proxy_lint(&inputs[i], inputs, configs);
+	proxy_lint(inputs, configs, count);
 	for (size_t i = 0; i < count; i++)
 		filter(&inputs[i], how);
 }

@@ -222,6 +222,52 @@ static void test_proxy_examples(void)
 		"location / { proxy_pass http://h; proxy_set_header Host a; } }",
 		"IL801"));
 	CHECK(proxy_raises("{{{{;;}}} proxy_pass \"", "IL804"));
+	/* Apache: sections by expression, servers apart, balancers. */
+	CHECK(!proxy_raises("<LocationMatch ^/a/(ws|live)>\nProxyPass ws://h/\n</LocationMatch>\n", "IL801"));
+	CHECK(proxy_raises("<Location /a/ws>\nProxyPass ws://h/\n</Location>\n<LocationMatch "
+			   "^/a/>\nProxyPass http://h/\n"
+			   "</LocationMatch>\n",
+		"IL802"));
+	CHECK(!proxy_raises("<LocationMatch ^/a/>\nProxyPass http://h/\n</LocationMatch>\n<Location /a/ws>\n"
+			    "ProxyPass ws://h/\n</Location>\n",
+		"IL802"));
+	CHECK(proxy_raises("<Location ~ (>\nProxyPass ws://h/\n</Location>\n<Location /b>\nProxyPass "
+			   "http://h/\n</Location>\n",
+		"IL801"));
+	CHECK(!proxy_raises(
+		"<VirtualHost *:80>\nProxyPass / http://h/ upgrade=ANY\n</VirtualHost>\n<VirtualHost *:81>\n"
+		"ProxyPass / http://h/ upgrade=ANY\n</VirtualHost>\n",
+		"IL802"));
+	CHECK(proxy_raises("ProxyPassMatch ^/x http://h/\nProxyPass /x/ws ws://h/ws\n", "IL802"));
+	CHECK(proxy_raises(
+		"<Proxy balancer://b>\nBalancerMember http://h:1\n</Proxy>\nProxyPass / balancer://b/\n",
+		"IL801"));
+	CHECK(!proxy_raises(
+		"<Proxy balancer://b>\nBalancerMember ws://h:1\n</Proxy>\nProxyPass / balancer://b/\n",
+		"IL801"));
+	CHECK(!proxy_raises("<Proxy \"balancer://b\">\nBalancerMember http://h:1\n</Proxy>\n"
+			    "ProxyPass / balancer://b/ upgrade=websocket\n",
+		"IL801"));
+	/* nginx: which location serves. */
+#define UP                                                                                             \
+	"proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection " \
+	"upgrade;"
+	CHECK(proxy_raises("server { location /live/ { proxy_pass http://h; " UP
+			   " } location ~ /live { proxy_pass http://h; } }",
+		"IL802"));
+	CHECK(!proxy_raises("server { location ^~ /live/ { proxy_pass http://h; " UP
+			    " } location ~ /live { proxy_pass http://h; } }",
+		"IL802"));
+	CHECK(!proxy_raises("server { location /live/ { proxy_pass http://h; " UP
+			    " } location / { proxy_pass http://h; } }",
+		"IL802"));
+	CHECK(proxy_raises("server { location ~ ^/a$ { proxy_pass http://h; " UP
+			   " } location = /a { proxy_pass http://h; } }",
+		"IL802"));
+	CHECK(!proxy_raises("server { location /live/ { proxy_pass http://h; " UP " } }"
+			    "server { location ~* /LIVE { proxy_pass http://h; } }",
+		"IL802"));
+#undef UP
 }
 
 /* --- What is refused is an error, what is accepted is not --- */
