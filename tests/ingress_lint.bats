@@ -299,6 +299,36 @@ for s in suites:
   [ "$(stat -c %a fix.yml)" = 640 ]
 }
 
+@test "lint: --fix mends configurations inside of manifests, where they are literal blocks" {
+  cat >cm.yml <<'END'
+apiVersion: v1
+kind: Namespace
+metadata: {name: tunnel} # é
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: cloudflared, namespace: tunnel}
+data:
+  config.yaml: |
+
+    ingress:
+      - hostname: "*.Example.com" # wild
+        service: https://a.b.svc.cluster.local
+        originRequest: {noTLSVerify: "yes"}
+      - service: http_status:404
+  other.yaml: "ingress: [{hostname: '*.Example.com', service: 'http://a.b'}, {service: 'http_status:404'}]"
+END
+  cp cm.yml before.yml
+  run -0 "$lint" --fix=diff cm.yml
+  [[ $output == *$'\n+      - hostname: "*.example.com" # wild'* ]]
+  run -0 "$lint" --fix cm.yml
+  run -1 diff before.yml cm.yml
+  [ "$(grep -c '^[<>]' <<<"$output")" = 4 ]
+  grep -qxF '      - hostname: "*.example.com" # wild' cm.yml
+  grep -qxF '        originRequest: {noTLSVerify: true}' cm.yml
+  grep -qF "'*.Example.com'" cm.yml
+}
+
 @test "lint: --records gives a URL for each rule that can be reached, and rule agrees" {
   run -0 "$lint" --records shadow.yml
   [ "$(jq -r .ingress.rule <<<"$output" | paste -sd ' ')" = '0 1 3' ]

@@ -4,8 +4,8 @@
 
 #include "common/base/fsx.h"
 #include "common/base/mem.h"
-#include "common/conf/ingress.h"
 #include "ingress-lint/fix.h"
+#include "ingress-lint/kube.h"
 
 static int by_place(const void *a, const void *b)
 {
@@ -49,14 +49,26 @@ static void replace(const struct input *in, struct buf *out)
 	free(edits);
 }
 
-static bool is_accepted(struct span text, enum release release)
+/* Is every configuration that was accepted in the input accepted in its fixed text too? */
+static bool stays_accepted(const struct input *in, struct span fixed)
 {
-	struct ingress_file f;
-	struct ingress_error why;
-	enum ingress_fault fault = ingress_parse_as(text, release, &f, &why, NULL);
+	struct input again = {.name = in->name, .is_manifest = in->is_manifest};
 
-	ingress_file_free(&f);
-	return fault == INGRESS_OK;
+	buf_add_span(&again.text, fixed);
+	if (in->is_manifest) {
+		kube_lint(&again, 1, in->views[0].release);
+	} else {
+		struct view_origin origin = {
+			.file = in->name, .text = fixed, .line = 1, .column = 1, .exact = true};
+		again.views = mem_alloc(sizeof(again.views[0]));
+		again.view_count = 1;
+		view_init(&again.views[0], origin, fixed, in->views[0].release);
+	}
+	bool good = again.view_count == in->view_count;
+	for (size_t i = 0; i < in->view_count && good; i++)
+		good = in->views[i].fault != INGRESS_OK || again.views[i].fault == INGRESS_OK;
+	input_fini(&again);
+	return good;
 }
 
 /* The fixed text. What would be refused afterwards and is not now stays as it is. */
@@ -64,13 +76,12 @@ static void apply(const struct input *in, struct buf *out)
 {
 	struct span text = buf_span(&in->text);
 
-	if (in->is_manifest || in->err.text[0] != '\0') {
+	if (in->view_count == 0 || in->err.text[0] != '\0') {
 		buf_add_span(out, text);
 		return;
 	}
 	replace(in, out);
-	enum release release = in->views[0].release;
-	if (is_accepted(buf_span(out), release) || !is_accepted(text, release))
+	if (span_eq(buf_span(out), text) || stays_accepted(in, buf_span(out)))
 		return;
 	buf_clear(out);
 	buf_add_span(out, text);

@@ -69,7 +69,10 @@ static void add_document(struct cluster *c, struct input *in, struct span text, 
 		.in_manifest = true,
 		.exact = true,
 		.line = line,
-		.column = 1};
+		.column = 1,
+		.offset = (size_t)(text.p - buf_span(&in->text).p),
+		.document = text,
+		.document_line = line};
 	c->places = mem_grow(c->places, c->place_count + 1, sizeof(struct view *));
 	c->places[c->place_count++] = place;
 	place->tree = yaml_tree_parse(text, &why);

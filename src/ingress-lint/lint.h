@@ -67,7 +67,7 @@ void lint_find_as(struct lint *l, enum rulebook_severity severity, struct yaml_m
 /* Give what was reported last a witness, which is taken over and may be NULL. */
 void lint_witness(struct lint *l, char *url);
 /* Give it a fix: another value in place of the scalar. No fix is made for values that are not written as they read: escapes,
- * blocks, several lines. */
+ * blocks, several lines; nor in a manifest outside of a literal block. */
 enum lint_quotes {
 	LINT_QUOTES_SAME, /* those that it has, or none */
 	LINT_QUOTES_SOME, /* the same, or double ones */

@@ -15,7 +15,9 @@ struct view_origin {
 	bool in_manifest;
 	unsigned line, column; /* of the text's first character, from 1 */
 	bool exact; /* the text is the file's, but for its indentation; else all findings are at line and column */
-	size_t offset; /* of the text's first byte in the file, when it is not in a manifest */
+	size_t offset;          /* of the text's first byte in the file; in a manifest, of its document's */
+	struct span document;   /* in a manifest: the text around it, as it stands in the file; borrowed */
+	unsigned document_line; /* its first line in the file */
 };
 
 struct view_rule {
