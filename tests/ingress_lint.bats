@@ -250,17 +250,45 @@ END
     and .runs[0].results[0].locations[0].physicalLocation.region.startLine > 0' <<<"$output"
 }
 
-@test "lint: JUnit is XML, and counts failures" {
+# Files that give findings of every severity, a witness, a fix, odd bytes, and none.
+several() {
   printf 'ingress:\n  - hostname: "<&\\x01>"\n    service: http://a\n  - service: http_status:404\n' >odd.yml
-  run -1 "$lint" --format junit odd.yml refused.yml good.yml
+  printf 'ingress:\n  - hostname: "*.Example.com"\n    service: https://a\n  - service: http_status:404\n' >fix.yml
+  mkdir directory
+  files=(odd.yml shadow.yml fix.yml refused.yml good.yml directory)
+}
+
+@test "lint: SARIF fits its schema" {
+  schema=$("$top/tests/schemas/sarif-schema" 2>why) || skip "no schema: $(cat why)"
+  several
+  run -3 --separate-stderr "$lint" --format sarif "${files[@]}"
+  python3 -c '
+import json, sys, jsonschema
+validator = jsonschema.Draft4Validator(json.load(open(sys.argv[1])), format_checker=jsonschema.FormatChecker())
+log = json.loads(sys.stdin.read())
+for fault in validator.iter_errors(log):
+    sys.exit(f"{list(fault.absolute_path)}: {fault.message}")
+assert len(log["runs"][0]["results"]) > 5
+log["runs"][0]["results"][0]["level"] = "dire"
+assert not validator.is_valid(log)
+' "$schema" <<<"$output"
+}
+
+@test "lint: JUnit fits a schema, and counts failures" {
+  several
+  run -3 --separate-stderr "$lint" --format junit "${files[@]}"
+  echo "$output" >report.xml
+  xmllint --noout --schema "$top/tests/schemas/junit.xsd" report.xml
+  run -3 xmllint --noout --schema "$top/tests/schemas/junit.xsd" - <<<'<testsuites><testsuite name="a"/></testsuites>'
   python3 -c '
 import sys, xml.etree.ElementTree as e
-suites = e.fromstring(sys.argv[1].encode()).findall("testsuite")
-assert [s.get("name") for s in suites] == ["odd.yml", "refused.yml", "good.yml"]
+suites = e.parse("report.xml").findall("testsuite")
+assert [s.get("name") for s in suites] == sys.argv[1:]
 for s in suites:
     assert int(s.get("tests")) == len(s.findall("testcase")) > 0
     assert int(s.get("failures")) == len(s.findall("testcase/failure"))
-' "$output"
+    assert int(s.get("errors")) == len(s.findall("testcase/error")) == (s.get("name") == "directory")
+' "${files[@]}"
 }
 
 @test "lint: GitHub's commands are one line each" {
