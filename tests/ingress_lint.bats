@@ -437,6 +437,12 @@ END
   run -3 --separate-stderr "$lint" --json latin.yml
   [ "$stderr" = 'ingress-lint: latin.yml: is no text in UTF-8 or UTF-16' ]
   jq -e '.ingress.error_class == "yaml-syntax"' <<<"$output"
+  truncate -s 100M huge.yml
+  for file in latin.yml huge.yml bomb.yml; do
+    run -3 --separate-stderr timeout 20 "$lint" rule --json --config "$file" https://app.example.com/
+    [ "${#stderr_lines[@]}" = 1 ]
+    jq -e '.ingress.error_class == "yaml-syntax"' <<<"$output"
+  done
 }
 
 # --- The real program ---

@@ -177,11 +177,15 @@ static int answer_lines(const struct view *v, const struct flags *f)
 	return ferror(stdin) != 0 ? LINT_EXIT_CANNOT : worst;
 }
 
-static int answer_all(const struct view *v, const struct flags *f, int argc, char **argv)
+/* why: what is wrong with the file itself, "" when it is a text. */
+static int answer_all(
+	const struct view *v, const struct flags *f, int argc, char **argv, const struct err *why)
 {
 	int worst = LINT_EXIT_OK;
 
-	if (v->fault != INGRESS_OK)
+	if (why->text[0] != '\0')
+		worst = out_die(program.name, why, LINT_EXIT_CANNOT);
+	else if (v->fault != INGRESS_OK)
 		fprintf(stderr, "ingress-lint rule: %s:%u: %s\n", v->origin.file, v->error.at.line,
 			v->error.err.text);
 	for (int i = 0; i < argc; i++) {
@@ -217,7 +221,8 @@ int lint_cmd_rule(int argc, char **argv)
 	struct view_origin origin = {
 		.file = f.config, .text = buf_span(&in.text), .line = 1, .column = 1, .exact = true};
 	view_init(&v, origin, buf_span(&in.text), (enum release)release);
-	int status = answer_all(&v, &f, argc, argv);
+	input_judge(&in, &v);
+	int status = answer_all(&v, &f, argc, argv, &in.err);
 	view_fini(&v);
 	input_fini(&in);
 	return status;
