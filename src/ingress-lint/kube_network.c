@@ -368,8 +368,8 @@ static void edge_protocols(const struct cluster *c, const struct kube_object *wo
 
 	if (protocol.p == NULL && v != NULL)
 		protocol = tree_text(tree_value(v->root, "protocol"));
-	*udp = !span_eq(protocol, SPAN("http2"));
-	*tcp = !span_eq(protocol, SPAN("quic"));
+	*udp = protocol.p == NULL || !span_eq(protocol, SPAN("http2"));
+	*tcp = protocol.p == NULL || !span_eq(protocol, SPAN("quic"));
 }
 
 static const struct kube_object *edge_blocker(
