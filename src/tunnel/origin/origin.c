@@ -18,22 +18,19 @@ struct origin {
 	struct ingress_matcher *matcher;
 	struct service *services; /* one a rule, in their order */
 	size_t count;
-	char connector_id[UUID_TEXT_LEN + 1];
 	struct origin_metrics metrics;
 	/* Scratch for one head at a time. */
 	struct fields fields;
 	struct buf path, host;
 };
 
-struct origin *origin_new(
-	struct worker *w, const struct ingress *ingress, const struct uuid *connector_id, struct err *err)
+struct origin *origin_new(struct worker *w, const struct ingress *ingress, struct err *err)
 {
 	struct origin *o = mem_alloc(sizeof(*o));
 
 	o->worker = w;
 	o->matcher = ingress_matcher_new(ingress);
 	o->services = mem_array(ingress_count(ingress), sizeof(*o->services));
-	uuid_print(connector_id, o->connector_id);
 	o->metrics.duration = METRICS_HISTOGRAM(duration_bounds);
 	o->metrics.connect_ms = METRICS_HISTOGRAM(connect_bounds);
 	for (; o->count < ingress_count(ingress); o->count++) {
@@ -99,8 +96,8 @@ static struct service *origin_service(struct origin *o, const struct exchange_he
 /* --- The request for the service --- */
 
 /* What the tunnel adds is dropped, what cloudflared adds for the service is added. */
-static void origin_build_fields(
-	struct origin *o, const struct exchange_head *head, const struct ingress_rule *rule)
+static void origin_build_fields(struct origin *o, const struct exchange_head *head,
+	const struct ingress_rule *rule, const char *connector)
 {
 	const char *host = rule->options.http_host_header;
 	bool replaces_host = host[0] != '\0' && rule->service.kind != INGRESS_UNIX;
@@ -114,25 +111,26 @@ static void origin_build_fields(
 			!(replaces_host && span_eq(name, SPAN("x-forwarded-host"))))
 			header_add(&o->fields, name, head->fields->at[i].value);
 	}
-	header_add(&o->fields, SPAN("cf-warp-tag-id"), span_str(o->connector_id));
+	header_add(&o->fields, SPAN("cf-warp-tag-id"), span_str(connector));
 	if (replaces_host)
 		header_add(&o->fields, SPAN("x-forwarded-host"), head->authority);
 }
 
 static void origin_build_request(struct origin *o, const struct exchange_head *head, bool end, bool websocket,
-	const struct ingress_rule *rule, struct proxy_request *r)
+	const struct ingress_rule *rule, const struct origin_via *via, struct proxy_request *r)
 {
 	const char *host = rule->options.http_host_header;
 	struct span length = header_value(head->fields, SPAN("content-length"));
 
-	origin_build_fields(o, head, rule);
+	origin_build_fields(o, head, rule, via->connector);
 	*r = (struct proxy_request){.method = websocket ? SPAN("GET") : head->method,
 		.path = head->path,
 		.authority = host[0] != '\0' && rule->service.kind != INGRESS_UNIX ? span_str(host)
 										   : head->authority,
 		.fields = &o->fields,
 		.no_body = end && !websocket,
-		.websocket = websocket};
+		.websocket = websocket,
+		.via = *via};
 	r->length_known = !websocket && length.p != NULL && span_to_u64(length, INT64_MAX, &r->length);
 	if (websocket)
 		r->no_body = true;
@@ -180,8 +178,7 @@ void origin_request(struct origin *o, struct exchange *x, const struct exchange_
 		return;
 	}
 	struct service *s = origin_service(o, head);
-	origin_build_request(o, head, end, websocket, s->rule, &r);
-	r.via = *via;
+	origin_build_request(o, head, end, websocket, s->rule, via, &r);
 	struct proxy *p = proxy_new(o->worker, &o->metrics, x, end);
 	switch (s->rule->service.kind) {
 	case INGRESS_HTTP:

@@ -4,7 +4,6 @@
 #define ORIGIN_ORIGIN_H
 
 #include "common/conf/ingress.h"
-#include "common/conf/uuid.h"
 #include "tunnel/h2/exchange.h"
 #include "tunnel/ops/metrics.h"
 #include "tunnel/worker.h"
@@ -13,6 +12,7 @@ struct origin; /* opaque */
 
 /* Which way a request came: for the hello-world page. Borrowed for the call. */
 struct origin_via {
+	const char *connector;       /* its id */
 	unsigned index;              /* of the tunnel connection */
 	const char *edge, *location; /* the edge's address and place */
 };
@@ -29,8 +29,7 @@ struct origin_metrics {
 
 /* Make the services of all rules; ingress is borrowed. NULL with err naming the rule when a certificate file cannot be
  * read. */
-struct origin *origin_new(
-	struct worker *w, const struct ingress *ingress, const struct uuid *connector_id, struct err *err);
+struct origin *origin_new(struct worker *w, const struct ingress *ingress, struct err *err);
 /* A request from the tunnel. */
 void origin_request(struct origin *o, struct exchange *x, const struct exchange_head *head, bool end,
 	const struct origin_via *via);
