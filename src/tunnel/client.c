@@ -153,8 +153,10 @@ static void client_on_admin(void *arg, struct span path, struct admin_answer *an
 {
 	struct client *c = arg;
 	struct client_sets_state state;
+	struct origin_rules rules;
 
 	client_sets_read(c->sets, &state);
+	origin_rules(c->origin, &rules);
 	if (span_eq(path, SPAN("/ready"))) {
 		bool ready = state.ready > 0 && !c->stopping;
 		answer->status = ready ? 200 : 503;
@@ -166,13 +168,14 @@ static void client_on_admin(void *arg, struct span path, struct admin_answer *an
 	} else if (span_eq(path, SPAN("/metrics"))) {
 		answer->status = 200;
 		answer->content_type = METRICS_CONTENT_TYPE;
-		client_metrics_print(&state, origin_metrics(c->origin), c->calls, c->reloads, &answer->body);
+		client_metrics_print(&state, origin_metrics(c->origin), rules.version, c->calls, c->reloads,
+			&answer->body);
 	} else if (span_eq(path, SPAN("/quicktunnel"))) {
 		answer->status = 200;
 		buf_addf(&answer->body, "{\"hostname\":\"%s\"}",
 			c->conf->hostname != NULL ? c->conf->hostname : "");
 	} else if (span_eq(path, SPAN("/config")) &&
-		   ingress_json_view(c->conf->ingress, c->conf->warp, &answer->body) == 0) {
+		   ingress_json_view(rules.ingress, rules.warp, rules.version, &answer->body) == 0) {
 		answer->status = 200;
 	}
 }
@@ -215,7 +218,7 @@ static int client_open(struct client *c, struct err *err)
 		.server_name = conf->server_name,
 		.config = conf->config,
 		.grace_ms = conf->grace_ms};
-	c->origin = origin_new(c->worker, conf->ingress, err);
+	c->origin = origin_new(c->worker, conf->ingress, conf->warp, err);
 	if (c->origin == NULL)
 		return -1;
 	c->admin = client_listen(c, err);

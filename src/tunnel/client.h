@@ -25,7 +25,7 @@ struct client_conf {
 	const char *metrics;             /* ADDRESS:PORT; NULL for the default ones */
 	const char *hostname;            /* what /quicktunnel tells; NULL unless this is a quick tunnel */
 	struct span config;              /* JSON that connection 0 tells the edge; empty for none */
-	const struct ingress_warp *warp; /* for /config; may be NULL */
+	const struct ingress_warp *warp; /* shown only; may be NULL */
 	uint64_t grace_ms;
 };
 

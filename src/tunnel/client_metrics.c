@@ -138,8 +138,8 @@ static void print_reloads(const uint64_t reloads[CLIENT_RELOADS], struct buf *ou
 }
 
 void client_metrics_print(const struct client_sets_state *sets, const struct origin_metrics *origin,
-	const struct client_calls calls[CLIENT_METHODS], const uint64_t reloads[CLIENT_RELOADS],
-	struct buf *out)
+	int32_t config_version, const struct client_calls calls[CLIENT_METHODS],
+	const uint64_t reloads[CLIENT_RELOADS], struct buf *out)
 {
 	const struct pool_state *pool = sets->newest;
 	size_t serving = 0;
@@ -154,7 +154,8 @@ void client_metrics_print(const struct client_sets_state *sets, const struct ori
 	metrics_counter(out, "cloudflared_config_local_config_pushes_errors",
 		"Number of errors occurred during local configuration pushes",
 		sets->counts.config_push_failures);
-	metrics_gauge(out, "cloudflared_orchestration_config_version", "Configuration Version", -1);
+	metrics_gauge(
+		out, "cloudflared_orchestration_config_version", "Configuration Version", config_version);
 	metrics_gauge(
 		out, "cloudflared_tunnel_ha_connections", "Number of active ha connections", (double)serving);
 	print_requests(origin, out);

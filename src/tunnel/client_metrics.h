@@ -19,7 +19,7 @@ void client_calls_count(
 
 /* Append everything. */
 void client_metrics_print(const struct client_sets_state *sets, const struct origin_metrics *origin,
-	const struct client_calls calls[CLIENT_METHODS], const uint64_t reloads[CLIENT_RELOADS],
-	struct buf *out);
+	int32_t config_version, const struct client_calls calls[CLIENT_METHODS],
+	const uint64_t reloads[CLIENT_RELOADS], struct buf *out);
 
 #endif

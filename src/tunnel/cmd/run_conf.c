@@ -310,7 +310,9 @@ void run_conf_log(const struct run_conf *c, const struct log *log)
 
 	run_file_log(&c->file, log);
 	if (c->single != NULL && s->url == NULL && s->unix_socket == NULL && !s->hello_world)
-		log_line(log, LOG_WARN, "neither ingress rules nor --url: every request is answered with 503",
+		log_line(log, LOG_WARN,
+			"neither ingress rules nor --url: every request is answered with 503 until the edge "
+			"sends rules",
 			NULL);
 }
 

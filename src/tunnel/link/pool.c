@@ -354,7 +354,8 @@ static const struct exchange_events control_events = {slot_on_control_head, slot
 
 static void slot_register(struct slot *s, struct exchange *x)
 {
-	static const struct span features[] = {{"serialized_headers", 18}, {"outbore_half_close", 18}};
+	static const struct span features[] = {
+		{"allow_remote_config", 19}, {"serialized_headers", 18}, {"outbore_half_close", 18}};
 	const struct cred *cred = s->pool->conf->cred;
 	struct field type = {SPAN("content-type"), SPAN("application/octet-stream")};
 	struct fields fields = {.at = &type, .count = 1, .cap = 1};
@@ -364,8 +365,8 @@ static void slot_register(struct slot *s, struct exchange *x)
 		.secret = span_of((const char *)cred->secret.data, cred->secret.len),
 		.tunnel_id = span_of((const char *)cred->tunnel_id.bytes, UUID_LEN),
 		.client_id = span_of((const char *)s->pool->conf->connector_id.bytes, UUID_LEN),
-		.features = {features[0], features[1]},
-		.feature_count = 2,
+		.features = {features[0], features[1], features[2]},
+		.feature_count = 3,
 		.version = SPAN("outbore-" VERSION),
 		.arch = span_str(s->pool->arch),
 		.local_ip = span_of((const char *)s->local_ip, sizeof(s->local_ip)),
