@@ -165,19 +165,19 @@ let_end() {
 
 @test "reload: a token file, and a token that is no file" {
   take first second
-  token() {
+  token_of() {
     jq -c '{a: .AccountTag, t: .TunnelID, s: .TunnelSecret}' "$1.json" | base64 -w 0
   }
   peer_edge
-  (umask 077 && token first >token)
+  (umask 077 && token_of first >token)
   start connector "$tunnel" run --edge "$edge_tunnel" --cacert "$cacert" --metrics 127.0.0.1:0 \
     --url "http://127.0.0.1:$origin_port" --token-file token
   wait_registered connector 1
-  token second >token
+  token_of second >token
   signal connector HUP
   wait_result ok
   stop connector
-  TUNNEL_TOKEN=$(token second) start connector "$tunnel" run --edge "$edge_tunnel" --cacert "$cacert" \
+  TUNNEL_TOKEN=$(token_of second) start connector "$tunnel" run --edge "$edge_tunnel" --cacert "$cacert" \
     --metrics 127.0.0.1:0 --url "http://127.0.0.1:$origin_port"
   wait_registered connector 1
   signal connector HUP
@@ -186,7 +186,7 @@ let_end() {
   [ "$exit_status" = 0 ]
   # A pipe can be read once.
   start connector "$tunnel" run --edge "$edge_tunnel" --cacert "$cacert" --metrics 127.0.0.1:0 \
-    --url "http://127.0.0.1:$origin_port" --token-file <(token second)
+    --url "http://127.0.0.1:$origin_port" --token-file <(token_of second)
   wait_registered connector 1
   signal connector HUP
   wait_for connector.err 'no file to read credentials from again'
@@ -303,9 +303,9 @@ let_end() {
   [ "$(value 'select(.id == "slow") | [.status, .reset]' edge)" = '[200,null]' ]
 }
 
-# Poll /ready until the file `done` is there; each answer as a line.
+# Poll /ready until the file `over` is there; each answer as a line.
 watch_ready() {
-  until [ -e done ]; do
+  until [ -e over ]; do
     curl -s "http://$connector_metrics/ready"
     echo
   done >ready.log
@@ -323,7 +323,7 @@ watch_ready() {
     reload first
     wait_result ok $((2 * i))
   done
-  touch done
+  touch over
   wait $!
   [ "$(jq -s 'map(select(.status != 200 or .readyConnections < 1)) | length' ready.log)" = 0 ]
   [ "$(jq -r .connectorId ready.log | sort -u | wc -l)" -ge 10 ]
