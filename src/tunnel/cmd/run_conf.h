@@ -13,6 +13,7 @@ struct run_flags {
 	const char *config, *credentials_file, *credentials_contents, *token, *token_file, *cacert, *metrics,
 		*protocol;
 	const char *log_level, *pid_file, *name;
+	const char *api_url, *origin_cert, *api_ca;
 	struct opt_list edges;
 	int64_t ha_connections, retries, grace_ns;
 	struct service_flags service; /* when there are no ingress rules */
