@@ -8,12 +8,13 @@
 struct run_cred {
 	const char *token, *token_file;
 	const char *contents, *file;
-	const char *tunnel; /* UUID or name */
+	const char *tunnel;                         /* UUID or name */
+	const char *api_url, *origin_cert, *api_ca; /* who knows the id of a name */
 };
 
 /* Find and read them, as cloudflared does: a token wins; else contents before the file, else UUID.json in the usual
- * places. A UUID is the tunnel's id whatever the file says; a name stands for the id in the file. 0, or an exit status
- * with err. */
+ * places. A UUID is the tunnel's id whatever the file says; a name stands for the id in the file, and without one for the id
+ * that the management API tells, which blocks. 0, or an exit status with err. */
 int run_cred_read(const struct run_cred *from, struct cred *out, struct err *err);
 /* The file that they come from; NULL when there is none. Owned by the caller. */
 char *run_cred_file(const struct run_cred *from);
