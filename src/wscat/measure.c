@@ -124,7 +124,7 @@ static void take_pings(struct visit *v, struct hop *h)
 	while (h->pings < MEASURE_PINGS && !v->over) {
 		uint64_t from = loop_clock_us();
 		v->got_pong = false;
-		if (peer_send(v->peer, WS_PING, SPAN("wscat")) < 0 ||
+		if (peer_send(v->peer, WS_PING, SPAN(VISIT_PING)) < 0 ||
 			!visit_wait(v, &v->got_pong, MEASURE_PONG_MS))
 			break;
 		ms[h->pings++] = (double)(loop_clock_us() - from) / 1000;

@@ -61,33 +61,61 @@ void measure_size(const struct visit_asker *a, struct hop *h)
 
 /* --- The soak check --- */
 
+#define SOAK_PINGS 8            /* at least so many in the whole time */
+#define SOAK_PING_MOST_MS 15000 /* between two pings */
+#define SOAK_PING_LEAST_MS 250
+#define SOAK_MISSED 2 /* pings without an answer, one after the other: nobody is there any more */
+
+/* Ping until the time is over, the connection is, or nothing comes back though it did before. False in that case: the
+ * connection stands and leads nowhere. */
+static bool soak_once(struct visit *v, uint64_t end, uint64_t ping_ms)
+{
+	bool answered = false;
+	int missed = 0;
+
+	while (!v->over && loop_clock_us() < end) {
+		uint64_t sent = loop_clock_us(), left = (end - sent) / 1000 + 1;
+		uint64_t pause = left < ping_ms ? left : ping_ms;
+		v->got_pong = false;
+		peer_send(v->peer, WS_PING, SPAN(VISIT_PING));
+		if (visit_wait(v, &v->got_pong, pause)) {
+			bool never = false;
+			uint64_t took = (loop_clock_us() - sent) / 1000;
+			answered = true;
+			missed = 0;
+			visit_wait(v, &never, took < pause ? pause - took : 0);
+		} else if (!v->over && answered && pause == ping_ms && ++missed == SOAK_MISSED) {
+			return false;
+		}
+	}
+	return true;
+}
+
 void measure_soak(const struct visit_asker *a, struct hop *h)
 {
-	uint64_t end = loop_clock_us() + a->conf->soak_ms * 1000;
+	uint64_t end = loop_clock_us() + a->conf->soak_ms * 1000, ping_ms = a->conf->soak_ms / SOAK_PINGS;
 
+	ping_ms = ping_ms < SOAK_PING_MOST_MS ? ping_ms : SOAK_PING_MOST_MS;
+	ping_ms = ping_ms > SOAK_PING_LEAST_MS ? ping_ms : SOAK_PING_LEAST_MS;
 	h->soak_ms = (double)a->conf->soak_ms;
 	while (loop_clock_us() < end) {
 		struct visit v;
-		bool never = false;
 
 		visit_init(&v, a->conf->env->loop);
 		visit_start(&v, a, ASK_UPGRADE);
 		visit_settle(&v);
-		while (!v.over && loop_clock_us() < end) {
-			peer_send(v.peer, WS_PING, SPAN(""));
-			uint64_t left = (end - loop_clock_us()) / 1000 + 1;
-			visit_wait(&v, &never, left < 15000 ? left : 15000);
-		}
-		bool dropped = v.over;
+		bool silent = !soak_once(&v, end, ping_ms), dropped = v.over;
 		if (dropped)
 			h->close_code = peer_report(v.peer)->close_code;
-		if (!v.over)
+		else if (!silent)
 			visit_close(&v, h);
+		bool opened = v.opened;
 		visit_fini(&v);
-		if (!dropped)
-			break;
-		h->soak_drops++;
-		if (!v.opened)
+		if (silent)
+			h->soak_silent++;
+		else if (dropped)
+			h->soak_drops++;
+		if (!opened || !(silent || dropped))
 			break;
 	}
 }

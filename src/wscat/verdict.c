@@ -206,6 +206,11 @@ static bool is_narrow(const struct hop *h)
 	return h->frame_bound > 0 && h->frame_passed < h->frame_bound;
 }
 
+static bool is_silent(const struct hop *h)
+{
+	return h->soak_silent > 0;
+}
+
 static bool is_dropped(const struct hop *h)
 {
 	return h->soak_drops > 0;
@@ -251,6 +256,7 @@ static const struct {
 	{is_closed, verdict_judge_closed, true},
 	{dies_idle, verdict_judge_idle, true},
 	{is_narrow, verdict_judge_size, true},
+	{is_silent, verdict_judge_silent, true},
 	{is_dropped, verdict_judge_soak, true},
 	{wants_protocol, verdict_judge_protocol, false},
 	{is_uncompressed, verdict_judge_deflate, false},

@@ -48,6 +48,17 @@ void verdict_judge_soak(struct inquiry *q)
 	verdict_suggest(q, "WS-TUNNEL-10", SURE_POSSIBLE);
 }
 
+/* An open stream that leads nowhere: Apache keeps it when the app has died. Over HTTP/1.1 it would have ended. */
+void verdict_judge_silent(struct inquiry *q)
+{
+	verdict_say(q, "pings are answered no more, and the connection stays open%s",
+		q->hop->is_h2 ? " (HTTP/2)" : "");
+	if (q->hop->is_h2 && q->product == PRODUCT_APACHE)
+		verdict_suggest(q, "WS-APACHE-24", SURE_LIKELY);
+	else if (q->hop->is_h2 && q->product == PRODUCT_UNKNOWN)
+		verdict_suggest(q, "WS-APACHE-24", SURE_POSSIBLE);
+}
+
 void verdict_judge_protocol(struct inquiry *q)
 {
 	verdict_say(q, "the app closed with %d: it speaks a protocol of its own", q->hop->close_code);

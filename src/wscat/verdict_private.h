@@ -41,6 +41,7 @@ void verdict_judge_closed(struct inquiry *q);
 void verdict_judge_idle(struct inquiry *q);
 void verdict_judge_size(struct inquiry *q);
 void verdict_judge_soak(struct inquiry *q);
+void verdict_judge_silent(struct inquiry *q);
 void verdict_judge_protocol(struct inquiry *q);
 void verdict_judge_deflate(struct inquiry *q);
 void verdict_judge_waiting(struct inquiry *q);

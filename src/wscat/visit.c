@@ -31,7 +31,7 @@ static void visit_on_control(void *arg, enum ws_opcode opcode, struct span paylo
 {
 	struct visit *v = arg;
 
-	if (opcode == WS_PONG && span_eq(payload, SPAN("wscat"))) {
+	if (opcode == WS_PONG && span_eq(payload, SPAN(VISIT_PING))) {
 		v->got_pong = true;
 		loop_stop(v->loop);
 	}

@@ -7,6 +7,8 @@
 #include "wscat/peer.h"
 #include "wscat/target.h"
 
+#define VISIT_PING "wscat" /* payload of a ping whose pong counts */
+
 /* One connection and what the step at hand waits for. */
 struct visit {
 	struct loop *loop;
