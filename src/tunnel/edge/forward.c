@@ -10,6 +10,7 @@
 #include "tunnel/edge/forward.h"
 #include "tunnel/edge/forward_head.h"
 #include "tunnel/edge/page.h"
+#include "tunnel/edge/posture.h"
 #include "tunnel/h2/cfheader.h"
 
 enum forward_state {
@@ -40,10 +41,11 @@ struct forward {
 	uint64_t in, out; /* body bytes from and to the visitor */
 	uint64_t start_us;
 	char ray[FORWARD_RAY_MAX];
-	char key[25];   /* of a WebSocket upgrade, else empty */
-	struct buf log; /* first part of the access log's line */
-	char *host;     /* for pages */
-	char *path;     /* for the header policy, without query; NULL when there is none */
+	char key[25];           /* of a WebSocket upgrade, else empty */
+	struct buf log;         /* first part of the access log's line */
+	char *host;             /* for pages */
+	char *path;             /* for the header policy, without query; NULL when there is none */
+	char nonce[NONCE_TEXT]; /* of the answer, as the header policy wants it; else empty */
 };
 
 /* --- Ending --- */
@@ -104,7 +106,18 @@ static void forward_apply_policy(struct forward *f, int status)
 {
 	struct edge *e = f->edge;
 
-	posture_apply(e->posture, span_str(f->host), span_str(f->path), status, &e->fields);
+	struct posture_response r = {span_str(f->host), span_str(f->path), status, f->nonce};
+
+	posture_apply(e->posture, &r, &e->fields);
+}
+
+/* The application learns the nonce of its answer, and of nobody else. */
+static void forward_tell_nonce(struct forward *f)
+{
+	struct span header;
+
+	if (posture_nonce(f->edge->posture, f->nonce, &header))
+		forward_head_set(&f->kept, header, span_str(f->nonce));
 }
 
 /* --- Our own answers --- */
@@ -350,6 +363,7 @@ static void forward_route(struct forward *f, const struct forward_request *r)
 		forward_page(f, PAGE_NO_CONNECTOR);
 	} else {
 		forward_head_build(r, f->ray, &f->kept);
+		forward_tell_nonce(f);
 		if (!forward_send(f, NULL))
 			forward_page(f, PAGE_BUSY);
 		if (!f->may_retry)

@@ -12,6 +12,7 @@ struct posture {
 	const char *path;
 	struct headerpolicy *policy;
 	struct headerpolicy_scratch scratch;
+	struct nonce_pool nonces;
 	struct watch *watch;
 };
 
@@ -64,14 +65,33 @@ void posture_free(struct posture *p)
 		return;
 	watch_free(p->watch);
 	headerpolicy_free(p->policy);
+	headerpolicy_scratch_free(&p->scratch);
 	free(p);
 }
 
-void posture_apply(struct posture *p, struct span host, struct span path, int status, struct fields *fields)
+bool posture_nonce(struct posture *p, char nonce[NONCE_TEXT], struct span *header)
 {
-	struct headerpolicy_subject subject = {host, path, status};
+	*header = p != NULL ? headerpolicy_nonce_header(p->policy) : (struct span){0};
+	nonce[0] = '\0';
+	if (header->p == NULL)
+		return false;
+	nonce_make(&p->nonces, nonce);
+	return true;
+}
 
-	if (p != NULL && headerpolicy_apply(p->policy, &subject, fields, &p->scratch) < 0)
+void posture_apply(struct posture *p, const struct posture_response *r, struct fields *fields)
+{
+	char fresh[NONCE_TEXT];
+
+	if (p == NULL)
+		return;
+	struct headerpolicy_subject subject = {r->host, r->path, r->status, span_str(r->nonce)};
+	/* A policy that was read in between asks for a nonce which nobody knows. */
+	if (r->nonce[0] == '\0' && headerpolicy_nonce_header(p->policy).p != NULL) {
+		nonce_make(&p->nonces, fresh);
+		subject.nonce = span_str(fresh);
+	}
+	if (headerpolicy_apply(p->policy, &subject, fields, &p->scratch) < 0)
 		log_line(p->worker->log, LOG_WARN, "too many headers for the policy", "path=\"%.*s\"",
-			(int)(path.len < 64 ? path.len : 64), path.p);
+			(int)(r->path.len < 64 ? r->path.len : 64), r->path.p);
 }
