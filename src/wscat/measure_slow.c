@@ -64,7 +64,8 @@ void measure_size(const struct visit_asker *a, struct hop *h)
 #define SOAK_PINGS 8            /* at least so many in the whole time */
 #define SOAK_PING_MOST_MS 15000 /* between two pings */
 #define SOAK_PING_LEAST_MS 250
-#define SOAK_MISSED 2 /* pings without an answer, one after the other: nobody is there any more */
+#define SOAK_QUIET_MS 2000 /* for a connection without pings to end after one with pings has */
+#define SOAK_MISSED 2      /* pings without an answer, one after the other: nobody is there any more */
 
 /* Ping until the time is over, the connection is, or nothing comes back though it did before. False in that case: the
  * connection stands and leads nowhere. */
@@ -91,6 +92,7 @@ static bool soak_once(struct visit *v, uint64_t end, uint64_t ping_ms)
 	return true;
 }
 
+/* Over HTTP/2 a second connection stays without pings: a hop that has lost the app may tell those alone that send something. */
 void measure_soak(const struct visit_asker *a, struct hop *h)
 {
 	uint64_t end = loop_clock_us() + a->conf->soak_ms * 1000, ping_ms = a->conf->soak_ms / SOAK_PINGS;
@@ -99,22 +101,28 @@ void measure_soak(const struct visit_asker *a, struct hop *h)
 	ping_ms = ping_ms > SOAK_PING_LEAST_MS ? ping_ms : SOAK_PING_LEAST_MS;
 	h->soak_ms = (double)a->conf->soak_ms;
 	while (loop_clock_us() < end) {
-		struct visit v;
+		struct visit v, quiet;
 
 		visit_init(&v, a->conf->env->loop);
+		visit_init(&quiet, a->conf->env->loop);
 		visit_start(&v, a, ASK_UPGRADE);
 		visit_settle(&v);
+		if (v.opened && h->is_h2) {
+			visit_start(&quiet, a, ASK_UPGRADE);
+			visit_settle(&quiet);
+		}
 		bool silent = !soak_once(&v, end, ping_ms), dropped = v.over;
+		if (dropped && quiet.opened)
+			silent = !visit_wait(&quiet, &quiet.over, SOAK_QUIET_MS);
+		visit_fini(&quiet);
 		if (dropped)
 			h->close_code = peer_report(v.peer)->close_code;
 		else if (!silent)
 			visit_close(&v, h);
 		bool opened = v.opened;
 		visit_fini(&v);
-		if (silent)
-			h->soak_silent++;
-		else if (dropped)
-			h->soak_drops++;
+		h->soak_silent += silent;
+		h->soak_drops += dropped;
 		if (!opened || !(silent || dropped))
 			break;
 	}

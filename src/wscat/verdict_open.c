@@ -51,11 +51,13 @@ void verdict_judge_soak(struct inquiry *q)
 /* An open stream that leads nowhere: Apache keeps it when the app has died. Over HTTP/1.1 it would have ended. */
 void verdict_judge_silent(struct inquiry *q)
 {
-	verdict_say(q, "pings are answered no more, and the connection stays open%s",
+	verdict_say(q,
+		q->hop->soak_drops > 0 ? "the next hop is gone, and a connection without pings stays open%s"
+				       : "pings are answered no more, and the connection stays open%s",
 		q->hop->is_h2 ? " (HTTP/2)" : "");
 	if (q->hop->is_h2 && q->product == PRODUCT_APACHE)
 		verdict_suggest(q, "WS-APACHE-24", SURE_LIKELY);
-	else if (q->hop->is_h2 && q->product == PRODUCT_UNKNOWN)
+	else if (q->hop->is_h2 && q->product != PRODUCT_HAPROXY)
 		verdict_suggest(q, "WS-APACHE-24", SURE_POSSIBLE);
 }
 
