@@ -189,7 +189,7 @@ PY
     printf '\n{"request_url":"https://a.example/","status":200,"headers":[["A","\xff"]]}\n\0\n{"request_url":"https://a.exa'
   } >in
   local used bound=40000
-  ! ldd "$hdrcheck" | grep -q libasan || bound=400000
+  ! ldd "$hdrcheck" | grep -q libasan || bound=600000
   used=$(peak "$hdrcheck" --json - <in 2>errors)
   ((used < bound)) || fail_with "it held $used KiB"
   [ "$(jq -r .kind peak.out | xargs)" = 'error headers error error error error' ]
@@ -262,7 +262,7 @@ PY
   start hostile "$peers/headers_hostile.py"
   wait_for hostile.out '^ready '
   local url names used bound=40000
-  ! ldd "$hdrcheck" | grep -q libasan || bound=400000
+  ! ldd "$hdrcheck" | grep -q libasan || bound=600000
   url=http://127.0.0.1:$(awk '{print $2}' hostile.out)
   cat >want <<'WANT'
 bomb: headers
@@ -310,7 +310,7 @@ print(os.wait4(pid, 0)[2].ru_maxrss)' "$@"
 @test "a thousand targets in one call, in the memory of a few" {
   start_app
   local urls used bound=40000
-  ! ldd "$hdrcheck" | grep -q libasan || bound=400000 # shadow, red zones, quarantine
+  ! ldd "$hdrcheck" | grep -q libasan || bound=600000 # shadow, red zones, quarantine
   mapfile -t urls < <(for i in $(seq 1000); do echo "$app/$i?header=Content-Type:text/html&size=20000"; done)
   used=$(peak "$hdrcheck" --json "${urls[@]}")
   diff <(printf '%s\n' "${urls[@]}") <(jq -r .target.url peak.out)

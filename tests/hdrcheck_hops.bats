@@ -319,6 +319,12 @@ nonced() {
   done
 }
 
+@test "what is suggested for a nonce in Apache httpd leaves the application's alone" {
+  printf 'rules:\n- set: {Content-Security-Policy: "script-src %s"}\n' "'nonce-{nonce}'" >nonce.yaml
+  run -1 "$hdrcheck" --suggest apache --policy nonce.yaml "http://$app/?header=Content-Type:text/html"
+  [ "$output" = '# Apache httpd has no random value for a nonce: let the application set Content-Security-Policy' ]
+}
+
 @test "what is suggested for a nonce works in nginx, HAProxy and Caddy" {
   nonced nginx nginx_suggested nginx -e stderr -p "$PWD" -c "$PWD/server.conf"
   stop server

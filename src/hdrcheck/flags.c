@@ -72,6 +72,7 @@ static const struct opt_program program = {
 	.more = "exit status: 0 good, 1 findings or a policy that is not met, 2 usage, 3 could not fetch or "
 		"read\n",
 	.options = options,
+	.env_prefix = "OUTBORE_HDRCHECK_",
 };
 
 static int check_severity(struct flags *c, struct err *err)

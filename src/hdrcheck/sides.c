@@ -84,7 +84,8 @@ static void find_differences(struct audit *au, struct side *s)
 		struct span name = compared[i].name;
 		struct span one = response_stable(&au->arena, &au->r->headers, name),
 			    other = response_stable(&au->arena, &s->r->headers, name);
-		if ((one.p == NULL) == (other.p == NULL) && span_eq(one, other))
+		bool there = one.p != NULL && other.p != NULL;
+		if (there ? span_eq(one, other) : one.p == other.p)
 			continue;
 		s->differs = arena_more(&au->arena, s->differs, s->differ_count, sizeof(*s->differs));
 		s->differs[s->differ_count++] = name;

@@ -28,6 +28,14 @@ static bool has_nonce(struct span value)
 	return memmem(value.p, value.len, NONCE.p, NONCE.len) != NULL;
 }
 
+static bool any_nonce(const struct line *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (has_nonce(l->values[i]))
+			return true;
+	return false;
+}
+
 /* Append a value between double quotes. */
 static void add_quoted(struct buf *out, struct span value, const struct syntax *s)
 {
@@ -72,17 +80,16 @@ static void nginx(struct buf *out, const struct line *l)
 
 static void apache(struct buf *out, const struct line *l)
 {
+	if (any_nonce(l)) { /* and so does not take the application's away */
+		add_name(out, "# Apache httpd has no random value for a nonce: let the application set ",
+			l->name);
+		buf_add_char(out, '\n');
+		return;
+	}
 	add_name(out, "Header unset ", l->name);
 	add_name(out, "\nHeader always unset ", l->name);
 	buf_add_char(out, '\n');
 	for (size_t i = 0; i < l->count; i++) {
-		if (has_nonce(l->values[i])) {
-			buf_add_str(out,
-				"# Apache httpd has no random value for a nonce: let the application set ");
-			add_name(out, "", l->name);
-			buf_add_char(out, '\n');
-			continue;
-		}
 		add_name(out, i == 0 ? "Header always set " : "Header always add ", l->name);
 		buf_add_char(out, ' ');
 		add_quoted(out, l->values[i], &apache_syntax);
@@ -197,14 +204,6 @@ static bool is_same(const struct line *a, const struct line *b)
 static bool is_first(const struct fields *headers, size_t at)
 {
 	return header_find(headers, headers->at[at].name) == &headers->at[at];
-}
-
-static bool any_nonce(const struct line *l)
-{
-	for (size_t i = 0; i < l->count; i++)
-		if (has_nonce(l->values[i]))
-			return true;
-	return false;
 }
 
 /* The lines of every header that is not as it should be. */
