@@ -204,6 +204,9 @@ install-man:
 	@for m in $(MANPAGES); do \
 		install -v -D -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/$(PROGRAM_PREFIX)$${m##*/} || exit; done
 
+print-programs: # for what wants to know their names
+	@echo $(PROGRAMS)
+
 uninstall:
 	@rm -fv $(PROGRAMS:%=$(DESTDIR)$(BINDIR)/$(PROGRAM_PREFIX)%)
 	@rm -rfv $(DESTDIR)$(PREFIX)/share/outbore/policies
@@ -213,7 +216,7 @@ clean:
 	rm -rf build $(filter-out bin/.gitignore,$(wildcard bin/*))
 
 .PHONY: all deps run test unit system interop lab soak slow bench fuzz check check-format check-scripts check-man check-layers \
-	check-binaries check-cppcheck check-tidy install install-man uninstall clean .FORCE
+	check-binaries check-cppcheck check-tidy install install-man print-programs uninstall clean .FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -124,6 +124,65 @@ serve() {
   [ "$(jq -r '.ws | [.verdict.hop, .hops[0].soak.drops >= 2, .hops[1].soak.drops] | @csv' <<<"$output")" = '"edge",true,' ]
 }
 
+port_of() {
+  local authority=${1#*://}
+  authority=${authority%%/*}
+  echo "${authority##*:}"
+}
+
+# has_client PORT: is a connection to it established?
+has_client() {
+  grep -q "^ *[0-9]*: 0100007F:$(printf %04X "$1") [0-9A-F:]* 01 " /proc/net/tcp
+}
+
+# Apache with WebSockets over HTTP/2, in front of the server at $behind.
+apache_h2() {
+  local modules=/usr/lib/apache2/modules
+  cat <<END
+ServerRoot "$PWD"
+PidFile "$PWD/httpd.pid"
+ErrorLog "$PWD/apache.log"
+Listen 127.0.0.1:$port
+ServerName localhost
+LoadModule mpm_event_module $modules/mod_mpm_event.so
+LoadModule authz_core_module $modules/mod_authz_core.so
+LoadModule ssl_module $modules/mod_ssl.so
+LoadModule http2_module $modules/mod_http2.so
+LoadModule proxy_module $modules/mod_proxy.so
+LoadModule proxy_http_module $modules/mod_proxy_http.so
+Protocols h2 http/1.1
+H2WebSockets on
+SSLEngine on
+SSLCertificateFile "$PWD/tls.crt"
+SSLCertificateKeyFile "$PWD/tls.key"
+ProxyPass / http://127.0.0.1:$behind/ upgrade=websocket
+END
+}
+
+@test "probe: --soak over HTTP/2 notices an app that died behind a stream left open" {
+  serve app
+  behind=$(port_of "$url_app")
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
+    -keyout tls.key -out tls.crt 2>/dev/null
+  start_server apache apache_h2 /usr/sbin/apache2 -f "$PWD/apache.conf" -DFOREGROUND
+  url=wss://127.0.0.1:$port/
+  run -0 "$wscat" probe --json --http2 --insecure --soak 1s "$url"
+  [ "$(jq -r '.ws.hops[0] | [.http.is_h2, .ok, .soak.silent] | @csv' <<<"$output")" = 'true,true,' ]
+  # It dies in the middle of the soak.
+  local visits
+  visits=$(wc -l <app.out)
+  start probe "$wscat" probe --json --http2 --insecure --soak 6s "$url"
+  wait_for app.out . $((visits + 1)) # the visit before the soak
+  within 10 has_client "$behind"
+  signal app KILL
+  ended probe
+  [ "$exit_status" -eq 1 ]
+  [ "$(jq -r '.ws | [.verdict.cause, .verdict.confidence.cause, .hops[0].soak.silent] | @csv' probe.out)" = '"WS-APACHE-24","possible",1' ]
+  # Its configuration settles it.
+  run -1 "$wscat" probe --json --config target=apache.conf - <probe.out
+  [ "$(jq -r '.ws.verdict | [.cause, .confidence.cause] | @csv' <<<"$output")" = '"WS-APACHE-24","certain"' ]
+}
+
 @test "probe: included files are read, and named" {
   serve edge --reject 404
   serve app

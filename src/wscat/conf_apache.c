@@ -420,6 +420,8 @@ static void judge_host(struct apache *x)
 		conf_suspect(x->list, x->q, n != NULL ? n : x->pass, "WS-APACHE-20", 0, false, NULL);
 	if (!is_set_on(x, "H2WebSockets"))
 		conf_suspect(x->list, x->q, setting(x, "Protocols"), "WS-APACHE-21", 0, false, NULL);
+	else
+		conf_suspect(x->list, x->q, setting(x, "H2WebSockets"), "WS-APACHE-24", 0, false, NULL);
 }
 
 void conf_apache(struct span text, const struct conf_question *q, json_t *list)

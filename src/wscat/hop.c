@@ -129,6 +129,7 @@ static const struct member hop_members[] = {
 	{"size.close_code", KIND_INT, HOP(frame_close)},
 	{"soak.ms", KIND_REAL, HOP(soak_ms)},
 	{"soak.drops", KIND_INT, HOP(soak_drops)},
+	{"soak.silent", KIND_INT, HOP(soak_silent)},
 };
 #define REPLY(member) offsetof(struct reply, member)
 static const struct member reply_members[] = {
@@ -276,7 +277,7 @@ bool hop_is_ok(const struct hop *h)
 	bool died = h->idle_bound_ms > 0 && h->idle_died_ms > 0;
 	bool small = h->frame_bound > 0 && h->frame_passed < h->frame_bound;
 
-	return h->replies[ASK_UPGRADE].opened && !died && !small && h->soak_drops == 0;
+	return h->replies[ASK_UPGRADE].opened && !died && !small && h->soak_drops == 0 && h->soak_silent == 0;
 }
 
 const char *reply_field(const struct reply *r, const char *name, char *out, size_t size, int *count)

@@ -79,6 +79,7 @@ struct hop {
 	/* Soak: */
 	double soak_ms; /* 0: not done */
 	int soak_drops;
+	int soak_silent; /* times that a connection stood and led nowhere: no pongs, or without pings it outlived one with */
 	/* From a configuration file or a record: */
 	enum product product; /* known by other means than the answers */
 	json_t *suspects;     /* what its configuration says: [{id, line, text, fix}]; NULL: none was read */

@@ -26,6 +26,11 @@ struct measure_conf {
 
 /* Ask the hop at h->url; fills h in. -1 with err when its URL is bad. */
 int measure_hop(const struct measure_conf *conf, struct hop *h, struct err *err);
+struct visit_asker;
+/* The size check: the largest message, up to frame_bound, that comes back. */
+void measure_size(const struct visit_asker *a, struct hop *h);
+/* The soak check: a WebSocket with pings for soak_ms; it is opened again whenever it is lost. */
+void measure_soak(const struct visit_asker *a, struct hop *h);
 /* The idle check of all hops at once: those that opened. */
 void measure_idle(const struct measure_conf *conf, struct hop **hops, size_t count);
 

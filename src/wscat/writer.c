@@ -26,12 +26,21 @@ static bool has_field(const struct reply *r, const char *name)
 	return count > 0;
 }
 
-/* Every field name in lower case, and at least one there: HAProxy, in HTTP/1.1 too. */
+static bool is_http2(const struct reply *r)
+{
+	size_t len = r->head != NULL ? strcspn(r->head, "\n") : 0;
+
+	return len > 7 && strncmp(r->head + len - 7, " HTTP/2", 7) == 0;
+}
+
+/* Every field name in lower case, and at least one there: HAProxy, in HTTP/1.1 too. Over HTTP/2 everybody's are. */
 static bool is_lower_case(const struct reply *r)
 {
 	const char *line = r->head != NULL ? strchr(r->head, '\n') : NULL;
 	bool any = false;
 
+	if (is_http2(r))
+		return false;
 	while (line != NULL && *++line != '\0' && *line != '\n') {
 		size_t len = strcspn(line, ":\n");
 		for (size_t i = 0; i < len; i++)

@@ -197,6 +197,7 @@ def report_pasted(results):
         print(f'MISS {name}: {why[:300]}')
     print(f'{len(mended)} chains mended by the line that was suggested, {len(failed)} not; '
           f'in {len(results) - len(mended) - len(failed)} the suggestion is an action in words')
+    print('in words: ' + ' '.join(c['name'] for c, why in results if why is None))
     return not failed
 
 
