@@ -13,11 +13,11 @@ struct thing {
 };
 
 static const struct yaml_member members[] = {
-	{"flag", yaml_decode_bool, offsetof(struct thing, flag), offsetof(struct thing, flag_at)},
-	{"number", yaml_decode_int, offsetof(struct thing, number), YAML_NOWHERE},
-	{"natural", yaml_decode_uint, offsetof(struct thing, natural), YAML_NOWHERE},
-	{"duration", yaml_decode_duration, offsetof(struct thing, ns), YAML_NOWHERE},
-	{"text", yaml_decode_text, offsetof(struct thing, text), YAML_NOWHERE},
+	{"flag", yaml_decode_bool, offsetof(struct thing, flag), offsetof(struct thing, flag_at), 0},
+	{"number", yaml_decode_int, offsetof(struct thing, number), YAML_NOWHERE, 0},
+	{"natural", yaml_decode_uint, offsetof(struct thing, natural), YAML_NOWHERE, 0},
+	{"duration", yaml_decode_duration, offsetof(struct thing, ns), YAML_NOWHERE, 0},
+	{"text", yaml_decode_text, offsetof(struct thing, text), YAML_NOWHERE, 0},
 };
 
 static void take_other(struct yaml_decode *d, struct span name, const struct yaml_node *value, void *out)
