@@ -391,6 +391,24 @@ static bool is_restriction(const struct conf_node *n)
 	return conf_is(n, "Deny");
 }
 
+/* A rule of mod_security: it is switched off by its id, which stands among the actions. */
+static void suspect_rule(struct apache *x, const struct conf_node *n)
+{
+	struct span actions = conf_word(n, 3), id = SPAN("");
+
+	while (actions.len > 0 && id.len == 0) {
+		struct span action = span_cut(actions, ',', &actions);
+		if (span_starts(action, SPAN("id:")))
+			id = span_skip(action, 3);
+	}
+	for (size_t i = 0; i < id.len; i++)
+		if (id.p[i] < '0' || id.p[i] > '9')
+			id.len = 0;
+	conf_suspect(x->list, x->q, n, "WS-APACHE-13", 0, false,
+		id.len > 0 ? "SecRuleRemoveById %.*s    (in a <Location> of this path alone)" : NULL,
+		(int)id.len, id.p);
+}
+
 static void judge_access(struct apache *x)
 {
 	for (size_t i = 0; i < x->tree->count; i++) {
@@ -405,7 +423,7 @@ static void judge_access(struct apache *x)
 			conf_suspect(x->list, x->q, n, "WS-APACHE-23", 0, false, "Require all granted");
 		if (conf_is(n, "SecRule") && span_starts_nocase(what, SPAN("REQUEST_HEADERS:Upgrade")) &&
 			is_set_on(x, "SecRuleEngine"))
-			conf_suspect(x->list, x->q, n, "WS-APACHE-13", 0, false, NULL);
+			suspect_rule(x, n);
 		if ((conf_is(n, "Redirect") || conf_is(n, "RedirectPermanent") ||
 			    conf_is(n, "RedirectMatch")))
 			conf_suspect(x->list, x->q, n, "WS-APACHE-22", 0, false, NULL);

@@ -223,6 +223,22 @@ static void judge_times(struct haproxy *x)
 	conf_suspect(x->list, x->q, server_at, "WS-HAPROXY-07", server, false, NULL);
 }
 
+/* A rule that denies, with this path let through. A condition of alternatives takes more than a word at its end. */
+static void suspect_deny(struct haproxy *x, const struct conf_node *n)
+{
+	bool is_plain = strpbrk(x->q->path, " \t{}#\"'\\") == NULL;
+
+	for (size_t i = 0; i < n->count; i++)
+		is_plain = is_plain && !span_eq(n->words[i], SPAN("or")) &&
+			   !span_eq(n->words[i], SPAN("||")) && !span_eq(n->words[i], SPAN("unless"));
+	char *except = mem_printf(" !{ path_beg %s }", x->q->path);
+	if (is_plain)
+		conf_suspect_line(x->list, x->q, n, "WS-HAPROXY-03", "", except);
+	else
+		conf_suspect(x->list, x->q, n, "WS-HAPROXY-03", 0, false, NULL);
+	free(except);
+}
+
 /* Rules of the frontend and the backend on the way in. */
 static void judge_rules(struct haproxy *x, const struct conf_node *section)
 {
@@ -241,15 +257,19 @@ static void judge_rules(struct haproxy *x, const struct conf_node *section)
 			continue;
 		if (is_ours && (span_eq(verb, SPAN("del-header")) || span_eq(verb, SPAN("set-header")) ||
 				       span_eq(verb, SPAN("replace-header"))))
-			conf_suspect(x->list, x->q, n, "WS-HAPROXY-02", 0, false, NULL);
+			conf_suspect_line(x->list, x->q, n, "WS-HAPROXY-02", "Remove `", "`");
 		for (size_t i = 2; span_eq(verb, SPAN("deny")) && i < n->count; i++)
 			if (span_eq(n->words[i], SPAN("if")) || span_eq(n->words[i], SPAN("unless"))) {
 				if (condition(x, section, n, i) != NO)
-					conf_suspect(x->list, x->q, n, "WS-HAPROXY-03", 0, false, NULL);
+					suspect_deny(x, n);
 				break;
 			}
 	}
 }
+
+/* What is suggested for tunnels: more than limits of up to three digits, or more than others. */
+#define MAXCONN "1000"
+#define MAXCONN_MORE "100000"
 
 /* The value after a word of the server line. */
 static struct span server_option(const struct haproxy *x, const char *name)
@@ -293,8 +313,9 @@ static void judge_server(struct haproxy *x)
 	if (span_eq(server_option(x, "ws"), SPAN("h2")))
 		suspect_server(x, "WS-HAPROXY-09", "h2", "h1", 0);
 	if (server_option(x, "maxconn").len > 0)
-		conf_suspect(
-			x->list, x->q, x->server, "WS-HAPROXY-10", queue > 0 ? queue : connect, false, NULL);
+		suspect_server(x, "WS-HAPROXY-10", NULL,
+			server_option(x, "maxconn").len < 4 ? MAXCONN : MAXCONN_MORE,
+			queue > 0 ? queue : connect);
 }
 
 void conf_haproxy(struct span text, const struct conf_question *q, json_t *list)

@@ -282,6 +282,14 @@ static void judge_timeout(struct nginx *x, const struct conf_node *pass)
 	conf_suspect(x->list, x->q, n != NULL ? n : pass, "WS-NGINX-13", ms, false, NULL);
 }
 
+static bool has_word(const struct conf_node *n, const char *beginning)
+{
+	for (size_t i = 1; i < n->count; i++)
+		if (span_starts(n->words[i], span_str(beginning)))
+			return true;
+	return false;
+}
+
 /* What answers before anything is proxied. */
 static void judge_own_answers(struct nginx *x)
 {
@@ -298,7 +306,9 @@ static void judge_own_answers(struct nginx *x)
 		conf_suspect(x->list, x->q, ret, "WS-NGINX-16", 0, false, NULL);
 	if (files != NULL)
 		conf_suspect(x->list, x->q, files, "WS-NGINX-16", 0, false, NULL);
-	if (limit != NULL || conns != NULL)
+	if (limit != NULL && !has_word(limit, "burst="))
+		conf_suspect_line(x->list, x->q, limit, "WS-NGINX-17", "", " burst=20 nodelay;");
+	else if (limit != NULL || conns != NULL)
 		conf_suspect(x->list, x->q, limit != NULL ? limit : conns, "WS-NGINX-17", 0, false, NULL);
 	if (is_on(ask) || is_on(basic))
 		conf_suspect(x->list, x->q, is_on(ask) ? ask : basic, "WS-NGINX-18", 0, false,

@@ -282,6 +282,23 @@ void conf_suspect(json_t *list, const struct conf_question *q, const struct conf
 	json_array_append_new(list, s);
 }
 
+void conf_suspect_line(json_t *list, const struct conf_question *q, const struct conf_node *at,
+	const char *id, const char *before, const char *after)
+{
+	struct buf line = {0};
+	bool whole = at->count < CONFFILE_WORDS_MAX;
+
+	for (size_t i = 0; i < at->count; i++) {
+		struct span w = at->words[i];
+		whole = whole && w.len > 0 && memchr(w.p, ' ', w.len) == NULL &&
+			memchr(w.p, '\t', w.len) == NULL;
+		buf_addf(&line, "%s%.*s", i > 0 ? " " : "", (int)w.len, w.p);
+	}
+	conf_suspect(list, q, at, id, 0, false, whole ? "%s%.*s%s" : NULL, before, (int)buf_len(&line),
+		buf_span(&line).p, after);
+	buf_free(&line);
+}
+
 bool conf_is_next(const struct conf_question *q, struct span authority)
 {
 	struct span next = span_str(q->next);

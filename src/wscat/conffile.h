@@ -64,6 +64,10 @@ const struct conf_node *conf_last_child(const struct conf_node *block, const cha
 /* Add a suspect. ms: the time it sets, 0 for none; weak: possible rather than plain to see; fix: NULL for the catalogue's. */
 void conf_suspect(json_t *list, const struct conf_question *q, const struct conf_node *at, const char *id,
 	double ms, bool weak, const char *fix, ...) __attribute__((format(printf, 7, 8)));
+/* The same, the fix being the line itself between `before` and `after`; the catalogue's where its words do not make the line
+ * again, as with quotes. */
+void conf_suspect_line(json_t *list, const struct conf_question *q, const struct conf_node *at,
+	const char *id, const char *before, const char *after);
 /* Is authority (HOST:PORT or a bare port) the next hop? True when that is not known. */
 bool conf_is_next(const struct conf_question *q, struct span authority);
 /* "60", "60s", "500ms", "1h30m" in ms; unit_ms is that of a bare number. Negative when it is none. */

@@ -113,7 +113,7 @@ class Chain:
 
 
 DIRECTIVES = ('ProxyPass', 'ProxyPreserveHost', 'BalancerMember', 'Require', 'SSLProxyEngine', 'proxy_', 'location', 'auth_', 'timeout',
-    'server', 'reverse_proxy', 'handle_path', 'response_header_timeout')
+    'http-request', 'limit_req', 'SecRuleRemoveById', 'server', 'reverse_proxy', 'handle_path', 'response_header_timeout')
 
 
 def paste_nginx(text, fix):
@@ -144,7 +144,7 @@ def paste(kind, text, number, fix):
         return paste_nginx(text, fix)
     lines = text.split('\n')
     old, indent = lines[number].split(), lines[number][:len(lines[number]) - len(lines[number].lstrip())]
-    same = 2 if fix.startswith('timeout') else 1
+    same = 2 if fix.startswith(('timeout', 'http-request')) else 1
     if removed:
         del lines[number]
     elif old[:same] == fix.split()[:same]:
