@@ -14,6 +14,11 @@
 #define API_TOTAL_MS 15000               /* for a whole exchange */
 #define API_ANSWER_MAX ((size_t)8 << 20) /* bytes of an answer */
 #define API_TIME_NONE INT64_MIN          /* a time that is null or missing */
+#define API_TEXT_MAX ((size_t)4096)      /* bytes of a text in an answer */
+#define API_LIST_MAX 200000              /* tunnels in a list */
+#define API_PAGE 100                     /* tunnels asked for at once */
+#define API_TRIES 5                      /* of a call that only reads; 1, 2, 4 and 8 s lie between them */
+#define API_RETRY_MAX_S 30               /* a longer Retry-After is not waited for */
 
 /* Settings; borrowed until api_free. */
 struct api_conf {
@@ -21,8 +26,14 @@ struct api_conf {
 	const char *account; /* account id */
 	const char *zone;    /* zone id, for routes; may be NULL */
 	const struct secret *token;
-	const char *ca_file; /* trusted in place of the system's roots; NULL for those */
-	const char *user_agent;
+	const char *ca_file;    /* trusted in place of the system's roots; NULL for those */
+	const char *user_agent; /* NULL for ours */
+	int page;               /* tunnels asked for at once; 0 for API_PAGE */
+	int tries;              /* of calls that only read; 0 for API_TRIES, 1 for none again */
+	bool allow_plain;       /* http:// to others than this machine too */
+	/* Wait before the next try: false ends the tries. NULL sleeps, until a signal. */
+	bool (*pause)(void *arg, int64_t ms);
+	void *pause_arg;
 };
 
 struct api; /* opaque; one owner */
@@ -37,9 +48,10 @@ enum api_result {
 
 /* What the last call that did not end with API_OK told. */
 struct api_failure {
-	int status;        /* of HTTP; 0 without an answer */
-	int code;          /* of the first error in the envelope; 0 without */
-	char message[201]; /* of it; escaped, cut. Empty for calls whose answers carry secrets */
+	int status; /* of HTTP; 0 without an answer */
+	int code;   /* of the first error in the envelope; 0 without */
+	char message
+		[201]; /* of it; escaped, cut. Empty for api_token, and where it quotes a secret that was sent */
 	int retry_after_s; /* of Retry-After; 0 without */
 };
 
@@ -73,6 +85,8 @@ struct api_tunnel {
 	struct secret token;         /* in answers to creating and editing */
 };
 
+/* NULL when the settings are unusable, or http:// would carry the token to another machine. Not thread-safe: libcurl is set up
+ * for the whole process, so that it wipes what it frees. */
 struct api *api_new(const struct api_conf *conf, struct err *err);
 void api_free(struct api *a);
 const struct api_failure *api_failure(const struct api *a);
@@ -80,7 +94,8 @@ const struct api_failure *api_failure(const struct api *a);
 int64_t api_server_time(const struct api *a);
 
 /* All calls: on any result but API_OK, err has one line for people: what was asked, what was answered. Objects filled in
- * are freed with the functions below, also after a failure. */
+ * are freed with the functions below, also after a failure. Calls that only read are tried again when there was no usable
+ * answer, a 5xx or a 429; all others are sent once. */
 
 /* secret: NULL lets the edge draw one. config_src: NULL for "local". */
 enum api_result api_create(struct api *a, const char *name, const struct secret *secret,
@@ -92,11 +107,11 @@ struct api_filter {
 	const struct uuid *id;
 	bool with_deleted, only_deleted;
 };
-/* All pages. */
+/* All pages. *out is to be freed with api_tunnels_free. */
 enum api_result api_list(struct api *a, const struct api_filter *filter, struct api_tunnel **out,
 	size_t *count, struct err *err);
 enum api_result api_get(struct api *a, const struct uuid *id, struct api_tunnel *out, struct err *err);
-/* The tunnel of that id or name, live. API_REFUSED with status 404 when there is none. */
+/* The live tunnel of that id or name. API_REFUSED with status 404 when there is none. */
 enum api_result api_find(struct api *a, const char *id_or_name, struct api_tunnel *out, struct err *err);
 
 /* What to change; NULL and API_TIME_NONE leave it. A secret without previous_expires_at ends the old one at once. */

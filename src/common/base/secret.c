@@ -32,16 +32,31 @@ void secret_wipe(void *p, size_t len)
 		OPENSSL_cleanse(p, len);
 }
 
-static void secret_wiping_free(void *p)
+void secret_block_free(void *p)
 {
 	if (p != NULL)
 		OPENSSL_cleanse(p, malloc_usable_size(p));
 	free(p);
 }
 
+void *secret_block_grow(void *p, size_t size)
+{
+	size_t held = p != NULL ? malloc_usable_size(p) : 0;
+
+	if (held >= size && size > 0)
+		return p;
+	void *more = malloc(size);
+	if (more == NULL)
+		return NULL;
+	if (held > 0)
+		memcpy(more, p, held < size ? held : size);
+	secret_block_free(p);
+	return more;
+}
+
 void secret_guard_json(void)
 {
-	json_set_alloc_funcs(malloc, secret_wiping_free);
+	json_set_alloc_funcs(malloc, secret_block_free);
 }
 
 void secret_hash(struct span bytes, unsigned char out[SECRET_HASH_LEN])

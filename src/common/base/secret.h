@@ -20,6 +20,10 @@ void secret_free(struct secret *s);
 /* Wipe someone else's bytes. */
 void secret_wipe(void *p, size_t len);
 
+/* free and realloc that wipe what they give back, for libraries through which secrets pass and that let their allocator be
+ * chosen. Blocks come from malloc. */
+void secret_block_free(void *p);
+void *secret_block_grow(void *p, size_t size);
 /* Make the JSON library wipe whatever it frees: texts with secrets pass through it. Once, before its first use. */
 void secret_guard_json(void);
 
