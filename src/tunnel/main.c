@@ -6,6 +6,7 @@
 
 #include "common/base/fsx.h"
 #include "common/base/mem.h"
+#include "common/base/opt.h"
 #include "common/base/out.h"
 #include "common/base/secret.h"
 #include "common/base/version.h"
@@ -18,6 +19,7 @@ struct role {
 	const char *name;
 	int (*run)(int argc, char **argv);
 	const char *summary;
+	const struct opt *options; /* that may stand before its name; NULL: those of run */
 };
 
 static int tunnel(int argc, char **argv);
@@ -25,12 +27,20 @@ static int cmd_help(int argc, char **argv);
 static int cmd_version(int argc, char **argv);
 
 static const struct role roles[] = {
-	{"run", cmd_run, "the connector: dial out to an edge, serve its requests from services here"},
-	{"edge", cmd_edge, "the public side: take visitors in, send their requests through tunnels"},
-	{"quick", cmd_quick, "both at once on this machine, to try it: prints a URL to open"},
-	{"ready", cmd_ready, "ask a running connector whether it is connected; exit status 0 or 1"},
-	{"help", cmd_help, "this text, or that of COMMAND"},
-	{"version", cmd_version, "print the version"},
+	{"run", cmd_run, "the connector: dial out to an edge, serve its requests from services here", NULL},
+	{"edge", cmd_edge, "the public side: take visitors in, send their requests through tunnels", NULL},
+	{"quick", cmd_quick, "both at once on this machine, to try it: prints a URL to open", NULL},
+	{"ready", cmd_ready, "ask a running connector whether it is connected; exit status 0 or 1", NULL},
+	{"create", cmd_create, "make a tunnel, and write its credentials to a file", cmd_create_options},
+	{"list", cmd_list, "list the tunnels of an edge", cmd_list_options},
+	{"info", cmd_info, "show a tunnel and its connectors", cmd_info_options},
+	{"token", cmd_token, "print the token that runs a tunnel", cmd_token_options},
+	{"delete", cmd_delete, "delete tunnels", cmd_delete_options},
+	{"cleanup", cmd_cleanup, "close the connections of tunnels", cmd_cleanup_options},
+	{"route", cmd_route, "send the requests for a host name through a tunnel", cmd_route_options},
+	{"config", cmd_config, "read or replace the configuration that an edge keeps", cmd_config_options},
+	{"help", cmd_help, "this text, or that of COMMAND", NULL},
+	{"version", cmd_version, "print the version", NULL},
 };
 #define ROLES (sizeof(roles) / sizeof(roles[0]))
 
@@ -98,13 +108,38 @@ static int cmd_help(int argc, char **argv)
 	return role->run(1, help);
 }
 
-/* Options may stand on both sides of the command's name, as for cloudflared: it is taken out. */
+/* Take the command's name out and run it: options may stand on both sides of it, as for cloudflared. */
+static int run_role(const struct role *role, int at, int argc, char **argv)
+{
+	for (int i = at; i + 1 < argc; i++)
+		argv[i] = argv[i + 1];
+	return role->run(argc - 1, argv);
+}
+
+/* The role that has options of its own and is named behind them; NULL when it is another. */
+static const struct role *managing_role(int argc, char **argv, int *at)
+{
+	const struct opt *tables[ROLES];
+	size_t count = 0;
+
+	for (size_t i = 0; i < ROLES; i++)
+		if (roles[i].options != NULL)
+			tables[count++] = roles[i].options;
+	*at = opt_operand(tables, count, argc, argv);
+	const struct role *role = *at < argc ? role_find(argv[*at]) : NULL;
+	return role != NULL && role->options != NULL ? role : NULL;
+}
+
 static int tunnel(int argc, char **argv)
 {
 	struct buf commands = {0};
 	struct run_conf_scan scan;
 	struct err err = {0};
+	int at;
 
+	const struct role *managing = managing_role(argc, argv, &at);
+	if (managing != NULL)
+		return run_role(managing, at, argc, argv);
 	list_roles(&commands);
 	enum opt_result result = run_conf_scan(buf_span(&commands).p, argc, argv, &scan, &err);
 	buf_free(&commands);
@@ -117,9 +152,7 @@ static int tunnel(int argc, char **argv)
 	const struct role *role = role_find(argv[scan.command]);
 	if (role == NULL)
 		return unknown_command(argv[scan.command]);
-	for (int i = scan.command; i + 1 < argc; i++)
-		argv[i] = argv[i + 1];
-	return role->run(argc - 1, argv);
+	return run_role(role, scan.command, argc, argv);
 }
 
 int main(int argc, char **argv)

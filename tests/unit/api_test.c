@@ -458,7 +458,7 @@ static void a_list_has_all_pages(void)
 		CHECK(list[i].name[1] == (char)('0' + i));
 	CHECK(strstr(s.requests[1],
 		      "/cfd_tunnel?exclude_prefix=x&is_deleted=false&name_prefix=t+%26+%C3%BC&page=2"
-		      "&per_page=100 HTTP/1.1") != NULL);
+		      "&per_page=1000 HTTP/1.1") != NULL);
 	api_tunnels_free(list, count);
 	client_free(a);
 	server_stop(&s);

@@ -304,7 +304,7 @@ static const char *status_text(int status)
 	case 403: return "the API token does not permit it";
 	case 404: return "not found";
 	case 429: return "too many requests";
-	default: return "the API failed";
+	default: return status >= 500 ? "the API failed" : "an answer that the API does not give";
 	}
 }
 

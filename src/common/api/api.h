@@ -16,7 +16,7 @@
 #define API_TIME_NONE INT64_MIN          /* a time that is null or missing */
 #define API_TEXT_MAX ((size_t)4096)      /* bytes of a text in an answer */
 #define API_LIST_MAX 200000              /* tunnels in a list */
-#define API_PAGE 100                     /* tunnels asked for at once */
+#define API_PAGE 1000                    /* tunnels asked for at once, which is what may be */
 #define API_TRIES 5                      /* of a call that only reads; 1, 2, 4 and 8 s lie between them */
 #define API_RETRY_MAX_S 30               /* a longer Retry-After is not waited for */
 

@@ -278,6 +278,47 @@ enum opt_result opt_parse(const struct opt_program *program, void *conf, struct 
 	return OPT_RUN;
 }
 
+/* --- Looking ahead --- */
+
+/* Does the option as typed, without its first dash, take the next argument? */
+static bool opt_takes_next(const struct opt *options, const char *arg, bool *known)
+{
+	const char *name = arg[0] == '-' ? arg + 1 : arg;
+	const struct opt *row = opt_find(options, name);
+
+	*known = true;
+	if (row != NULL)
+		return row->value != NULL;
+	for (const char *c = arg; arg[0] != '-' && *c != '\0'; c++) {
+		row = opt_find_brief(options, *c);
+		if (row == NULL)
+			break;
+		if (row->value != NULL)
+			return c[1] == '\0';
+		if (c[1] == '\0')
+			return false;
+	}
+	*known = false;
+	return false;
+}
+
+int opt_operand(const struct opt *const *tables, size_t count, int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++) {
+		const char *arg = argv[i];
+		bool known = false, next = false;
+
+		if (strcmp(arg, "--") == 0)
+			return i + 1;
+		if (arg[0] != '-' || arg[1] == '\0')
+			return i;
+		for (size_t t = 0; t < count && !known; t++)
+			next = opt_takes_next(tables[t], arg + 1, &known);
+		i += next;
+	}
+	return argc;
+}
+
 static void opt_split(struct opt_list *list, const char *value)
 {
 	free(list->split);

@@ -79,6 +79,9 @@ enum opt_result opt_environment(
 /* Set one row from text, as a configuration file does; origin is named in the message ("a.yml:3: metrics"). */
 enum opt_result opt_set(
 	const struct opt *row, void *conf, const char *text, const char *origin, struct err *err);
+/* Index of the first argument that is neither an option nor the value of one, by the first of these tables that has the option;
+ * argc when there is none. An option that no table has takes no value. Nothing is parsed. */
+int opt_operand(const struct opt *const *tables, size_t count, int argc, char **argv);
 /* The row of that name, or NULL. */
 const struct opt *opt_find(const struct opt *options, const char *name);
 /* Was the row of that name set? */

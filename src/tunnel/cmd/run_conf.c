@@ -44,6 +44,11 @@ static const struct opt run_options[] = {
 		"TUNNEL_LOGLEVEL"},
 	{0, "pidfile", "FILE", "written after the first registration", T(pid_file), "TUNNEL_PIDFILE"},
 	{'n', "name", "NAME", "the tunnel, if it is not the argument", T(name), "TUNNEL_NAME"},
+	{0, "api-url", "URL", "the management API, asked for the id of a tunnel that is given by its name",
+		T(api_url), "TUNNEL_API_URL"},
+	{0, "origincert", "FILE", "account and API token for that (default: searched as credentials are)",
+		T(origin_cert), "TUNNEL_ORIGIN_CERT"},
+	{0, "api-ca", "FILE", "trust only these certificates for the API, PEM", T(api_ca), "SSL_CERT_FILE"},
 	{0, "no-autoupdate", NULL, "accepted: there are no updates to switch off", B(no_autoupdate),
 		"NO_AUTOUPDATE"},
 	{0, "autoupdate-freq", "DURATION", "accepted likewise",
@@ -55,7 +60,6 @@ static const struct opt run_options[] = {
 	{0, "region", "NAME", "", OPT_REFUSE, "TUNNEL_REGION"},
 	{0, "edge-ip-version", "V", "", OPT_REFUSE, "TUNNEL_EDGE_IP_VERSION"},
 	{0, "edge-bind-address", "IP", "", OPT_REFUSE, "TUNNEL_EDGE_BIND_ADDRESS"},
-	{0, "origincert", "FILE", "", OPT_REFUSE, "TUNNEL_ORIGIN_CERT"},
 	{0, "max-edge-addr-retries", "N", "", OPT_REFUSE, NULL},
 	{0, "rpc-timeout", "D", "", OPT_REFUSE, NULL},
 	{0, "write-stream-timeout", "D", "", OPT_REFUSE, "TUNNEL_STREAM_WRITE_TIMEOUT"},
@@ -71,7 +75,6 @@ static const struct opt run_options[] = {
 	{0, "hostname", "NAME", "", OPT_REFUSE, "TUNNEL_HOSTNAME"},
 	{0, "lb-pool", "NAME", "", OPT_REFUSE, "TUNNEL_LB_POOL"},
 	{'f', "overwrite-dns", NULL, "", OPT_REFUSE, "TUNNEL_FORCE_PROVISIONING_DNS"},
-	{0, "api-url", "URL", "", OPT_REFUSE, "TUNNEL_API_URL"},
 	{0, "quick-service", "URL", "", OPT_REFUSE, NULL},
 	{0, "post-quantum", NULL, "", OPT_REFUSE, "TUNNEL_POST_QUANTUM"},
 	{0, "pq", NULL, "", OPT_REFUSE, NULL},
@@ -153,10 +156,15 @@ static int read_cred(struct run_conf *c, struct err *err)
 		.token_file = f->token_file,
 		.contents = f->credentials_contents,
 		.file = f->credentials_file,
-		.tunnel = f->name != NULL ? f->name : c->file.conf.tunnel};
+		.tunnel = f->name != NULL ? f->name : c->file.conf.tunnel,
+		.api_url = f->api_url,
+		.origin_cert = f->origin_cert,
+		.api_ca = f->api_ca};
 
-	int status = run_cred_read(&c->cred_from, &c->cred, err);
+	int status = run_cred_look_up(&c->cred_from, &c->found_file, err);
 	struct stat st;
+	if (status == EXIT_OK)
+		status = run_cred_read(&c->cred_from, &c->cred, err);
 	char *file = status == EXIT_OK ? run_cred_file(&c->cred_from) : NULL;
 	/* A pipe, as of a shell's <(...), gives its contents once. */
 	if (file != NULL && stat(file, &st) == 0 && !S_ISREG(st.st_mode)) {
@@ -321,6 +329,7 @@ void run_conf_free(struct run_conf *c)
 	opt_free(run_options, &c->flags);
 	cred_free(&c->cred);
 	free(c->cred_file);
+	free(c->found_file);
 	ingress_free(c->single);
 	buf_free(&c->config);
 	run_file_free(&c->file);

@@ -14,6 +14,7 @@ struct run_flags {
 	const char *config, *credentials_file, *credentials_contents, *token, *token_file, *cacert, *metrics,
 		*protocol;
 	const char *log_level, *pid_file, *name;
+	const char *api_url, *origin_cert, *api_ca;
 	struct opt_list edges;
 	int64_t ha_connections, retries, grace_ns;
 	struct service_flags service; /* when there are no ingress rules */
@@ -25,7 +26,8 @@ struct run_conf {
 	struct run_flags flags;
 	struct cred cred;
 	struct run_cred cred_from;
-	char *cred_file; /* NULL when they are in none */
+	char *found_file; /* where a name's credentials were found; cred_from borrows it */
+	char *cred_file;  /* NULL when they are in none */
 	struct run_file file;
 	struct ingress *single;        /* rule of the flags, when the file has none */
 	const struct ingress *ingress; /* the file's, or that one */

@@ -1,6 +1,8 @@
 /* Credentials of the connector. */
 #include <stdlib.h>
 
+#include "common/api/api.h"
+#include "common/api/cert.h"
 #include "common/base/mem.h"
 #include "tunnel/cmd/cmd.h"
 #include "tunnel/cmd/confdir.h"
@@ -54,6 +56,57 @@ static int read_found(const struct uuid *id, struct cred *out, struct err *err)
 	return status;
 }
 
+/* --- A name --- */
+
+static int ask_api(const struct run_cred *from, const struct cert *cert, struct uuid *id, struct err *err)
+{
+	struct api_conf conf = {.url = from->api_url,
+		.account = cert->account,
+		.token = &cert->token,
+		.ca_file = from->api_ca};
+	struct api *a = api_new(&conf, err);
+	struct api_tunnel t = {0};
+	int status = a != NULL && api_find(a, from->tunnel, &t, err) == API_OK ? EXIT_OK : EXIT_CANNOT;
+
+	*id = t.id;
+	api_tunnel_free(&t);
+	api_free(a);
+	return status;
+}
+
+static int id_of_name(const struct run_cred *from, struct uuid *id, struct err *err)
+{
+	char *path = from->origin_cert != NULL ? confdir_expand(from->origin_cert) : confdir_find("cert.pem");
+	struct cert cert = {0};
+	int status = EXIT_CANNOT;
+
+	if (path == NULL)
+		err_set(err, "no cert.pem for --api-url; --origincert FILE names one");
+	else if (cert_read(path, &cert, err) == 0)
+		status = ask_api(from, &cert, id, err);
+	if (status != EXIT_OK)
+		err_wrap(err, "tunnel \"%s\"", from->tunnel);
+	cert_free(&cert);
+	free(path);
+	return status;
+}
+
+int run_cred_look_up(struct run_cred *from, char **file, struct err *err)
+{
+	struct uuid id;
+
+	*file = NULL;
+	if (from->tunnel == NULL || from->api_url == NULL || from->token != NULL ||
+		from->token_file != NULL || from->contents != NULL || from->file != NULL ||
+		uuid_parse(span_str(from->tunnel), &id))
+		return EXIT_OK;
+	int status = id_of_name(from, &id, err);
+	if (status != EXIT_OK)
+		return status;
+	from->file = *file = search(&id, err);
+	return *file != NULL ? EXIT_OK : EXIT_CANNOT;
+}
+
 static int refuse(const struct run_cred *from, struct err *err)
 {
 	if (from->tunnel == NULL)
@@ -64,7 +117,7 @@ static int refuse(const struct run_cred *from, struct err *err)
 		err_set(err,
 			"tunnel \"%s\" is no UUID, and a name needs --credentials-file (or "
 			"\"credentials-file:\" in "
-			"the file)",
+			"the file), or --api-url",
 			from->tunnel);
 	return EXIT_USAGE;
 }
