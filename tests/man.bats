@@ -86,6 +86,13 @@ same_options() {
   same_options tunnel.1 "$bin/tunnel" ready -- 'tunnel ready' 'All commands'
 }
 
+@test "tunnel(1) has the options of the commands that manage tunnels" {
+  local command
+  for command in create list info token delete cleanup route config; do
+    same_options tunnel.1 "$bin/tunnel" "$command" -- "tunnel $command" 'Commands that manage tunnels' 'All commands'
+  done
+}
+
 @test "hdrcheck(1) has the options of hdrcheck" {
   same_options hdrcheck.1 "$bin/hdrcheck" -- Options
 }

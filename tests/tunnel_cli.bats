@@ -59,7 +59,7 @@ certificate() {
   refuses 2 'tunnel: no command "rum"; did you mean "tunnel run"?' "$tunnel" rum
   refuses 2 'tunnel: no command "redy"; did you mean "tunnel ready"?' "$tunnel" --metrics 127.0.0.1:1 redy
   refuses 2 'tunnel: no command "quik"; did you mean "tunnel quick"?' "$tunnel" help quik
-  refuses 2 'tunnel: no command "create"; see tunnel --help' "$tunnel" create web
+  refuses 2 'tunnel: no command "login"; see tunnel --help' "$tunnel" login web
   refuses 2 'tunnel: no command "a-very-long-name-of-something"; see' "$tunnel" a-very-long-name-of-something
   refuses 2 'tunnel: unknown option --bogus; see tunnel --help' "$tunnel" --bogus run
   refuses 2 'tunnel edge: unknown option --lisen-http; did you mean --listen-http?' "$tunnel" edge --lisen-http=x

@@ -113,7 +113,7 @@ accepted() {
 }
 
 @test "config: flags that are not supported are refused by name and line, other keys are not" {
-  for key in 'origincert: x' 'region: us' 'post-quantum: true' 'proxy-dns: true' 'tag: [a=b]' 'ui: true' \
+  for key in 'region: us' 'post-quantum: true' 'proxy-dns: true' 'tag: [a=b]' 'ui: true' \
     'heartbeat-count: 5'; do
     config 'edge: ["127.0.0.1:1"]' "$key"
     refused 2 "config.yml:2:*: ${key%%:*}: not supported"

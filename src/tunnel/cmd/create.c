@@ -192,7 +192,7 @@ static void tell(const struct create *c)
 	} else if (f->json) {
 		json_t *record = manage_record(&c->tunnel.id, NULL);
 		json_object_set_new(json_object_get(record, "target"), "file", json_string(c->path));
-		json_object_set_new(record, "tunnel", show_record(&c->tunnel));
+		json_object_set_new(record, "tunnel", show_tunnel_record(&c->tunnel));
 		json_object_set_new(json_object_get(record, "tunnel"), "done", json_string("created"));
 		manage_tell(record);
 	} else {

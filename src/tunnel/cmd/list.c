@@ -197,7 +197,7 @@ static void print_records(const struct api_tunnel *list, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		json_t *record = manage_record(&list[i].id, NULL);
-		json_object_set_new(record, "tunnel", show_record(&list[i]));
+		json_object_set_new(record, "tunnel", show_tunnel_record(&list[i]));
 		manage_tell(record);
 	}
 }
@@ -333,7 +333,7 @@ static void print_info_records(const struct info *info)
 
 	for (size_t i = 0; i < info->count; i++)
 		json_array_append_new(connectors, show_connector_record(&info->connectors[i]));
-	json_object_set_new(record, "tunnel", show_record(&info->found[0]));
+	json_object_set_new(record, "tunnel", show_tunnel_record(&info->found[0]));
 	json_object_set_new(json_object_get(record, "tunnel"), "connectors", connectors);
 	manage_tell(record);
 }

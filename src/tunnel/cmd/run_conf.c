@@ -161,13 +161,10 @@ static int read_cred(struct run_conf *c, struct err *err)
 		.origin_cert = f->origin_cert,
 		.api_ca = f->api_ca};
 
-	int status = run_cred_read(&c->cred_from, &c->cred, err);
+	int status = run_cred_look_up(&c->cred_from, &c->found_file, err);
 	struct stat st;
-	/* A name is asked for once: when the file is read again, nobody waits for an answer. */
-	if (status == EXIT_OK && f->api_url != NULL && c->cred_from.file == NULL) {
-		uuid_print(&c->cred.tunnel_id, c->tunnel);
-		c->cred_from.tunnel = c->tunnel;
-	}
+	if (status == EXIT_OK)
+		status = run_cred_read(&c->cred_from, &c->cred, err);
 	char *file = status == EXIT_OK ? run_cred_file(&c->cred_from) : NULL;
 	/* A pipe, as of a shell's <(...), gives its contents once. */
 	if (file != NULL && stat(file, &st) == 0 && !S_ISREG(st.st_mode)) {
@@ -332,6 +329,7 @@ void run_conf_free(struct run_conf *c)
 	opt_free(run_options, &c->flags);
 	cred_free(&c->cred);
 	free(c->cred_file);
+	free(c->found_file);
 	ingress_free(c->single);
 	buf_free(&c->config);
 	run_file_free(&c->file);

@@ -26,8 +26,8 @@ struct run_conf {
 	struct run_flags flags;
 	struct cred cred;
 	struct run_cred cred_from;
-	char tunnel[UUID_TEXT_LEN + 1]; /* of a name that was asked for */
-	char *cred_file;                /* NULL when they are in none */
+	char *found_file; /* where a name's credentials were found; cred_from borrows it */
+	char *cred_file;  /* NULL when they are in none */
 	struct run_file file;
 	struct ingress *single;        /* rule of the flags, when the file has none */
 	const struct ingress *ingress; /* the file's, or that one */

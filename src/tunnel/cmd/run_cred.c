@@ -91,12 +91,20 @@ static int id_of_name(const struct run_cred *from, struct uuid *id, struct err *
 	return status;
 }
 
-static int search_name(const struct run_cred *from, struct cred *out, struct err *err)
+int run_cred_look_up(struct run_cred *from, char **file, struct err *err)
 {
 	struct uuid id;
-	int status = id_of_name(from, &id, err);
 
-	return status == EXIT_OK ? read_found(&id, out, err) : status;
+	*file = NULL;
+	if (from->tunnel == NULL || from->api_url == NULL || from->token != NULL ||
+		from->token_file != NULL || from->contents != NULL || from->file != NULL ||
+		uuid_parse(span_str(from->tunnel), &id))
+		return EXIT_OK;
+	int status = id_of_name(from, &id, err);
+	if (status != EXIT_OK)
+		return status;
+	from->file = *file = search(&id, err);
+	return *file != NULL ? EXIT_OK : EXIT_CANNOT;
 }
 
 static int refuse(const struct run_cred *from, struct err *err)
@@ -130,8 +138,6 @@ int run_cred_read(const struct run_cred *from, struct cred *out, struct err *err
 		status = read_file(from->file, out, err);
 	} else if (has_id) {
 		status = read_found(&id, out, err);
-	} else if (from->tunnel != NULL && from->api_url != NULL) {
-		return search_name(from, out, err);
 	} else {
 		return refuse(from, err);
 	}

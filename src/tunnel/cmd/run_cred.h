@@ -12,6 +12,9 @@ struct run_cred {
 	const char *api_url, *origin_cert, *api_ca; /* who knows the id of a name */
 };
 
+/* Where nothing but a tunnel's name and the management API is given, ask that for the id, which blocks, and make UUID.json in the
+ * usual places the file; *file is then its path, to be freed after from. 0, or an exit status with err. */
+int run_cred_look_up(struct run_cred *from, char **file, struct err *err);
 /* Find and read them, as cloudflared does: a token wins; else contents before the file, else UUID.json in the usual
  * places. A UUID is the tunnel's id whatever the file says; a name stands for the id in the file, and without one for the id
  * that the management API tells, which blocks. 0, or an exit status with err. */

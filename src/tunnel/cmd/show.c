@@ -183,7 +183,7 @@ static json_t *version_value(int64_t version)
 	return version > 0 ? json_integer(version) : json_null();
 }
 
-json_t *show_record(const struct api_tunnel *t)
+json_t *show_tunnel_record(const struct api_tunnel *t)
 {
 	json_t *v = json_object();
 	size_t live = 0;

@@ -27,7 +27,7 @@ json_t *show_tunnel(const struct api_tunnel *t, enum show_form form);
 json_t *show_info(
 	const struct api_tunnel *t, const struct api_connector *c, size_t count, enum show_form form);
 /* What a record says of a tunnel. */
-json_t *show_record(const struct api_tunnel *t);
+json_t *show_tunnel_record(const struct api_tunnel *t);
 json_t *show_connector_record(const struct api_connector *c);
 /* Print a value; it is released. */
 void show_value(json_t *value, enum show_form form);
