@@ -7,6 +7,7 @@
 #include "tunnel/cmd/optfile.h"
 
 #define GRACE_MAX (600 * DURATION_S)
+#define QUICK_TIME_MAX (86400 * DURATION_S)
 #define LOCATION_MAX 24 /* letters and digits */
 
 static const struct opt edge_options[] = {
@@ -37,6 +38,20 @@ static const struct opt edge_options[] = {
 		OPT_TEXT(struct edge_flags, api.listen), NULL},
 	{0, "api-cert", "FILE", "its certificate chain, PEM", OPT_TEXT(struct edge_flags, api.cert), NULL},
 	{0, "api-key", "FILE", "and its key", OPT_TEXT(struct edge_flags, api.key), NULL},
+	{0, "domain", "NAME", "what completes a host name without a dot in the API",
+		OPT_TEXT(struct edge_flags, api.domain), NULL},
+	{0, "quick-domain", "NAME", "make quick tunnels for anybody, below NAME, at POST /tunnel of the API",
+		OPT_TEXT(struct edge_flags, api.quick_domain), NULL},
+	{0, "quick-max", "N", "quick tunnels at a time (default 100)",
+		OPT_NUMBER(struct edge_flags, api.quick_max, 1, 10000), NULL},
+	{0, "quick-per-address", "N", "quick tunnels an hour from one address (default 5)",
+		OPT_NUMBER(struct edge_flags, api.quick_per_address, 1, 1000), NULL},
+	{0, "quick-first", "DURATION", "how long one waits for its first connection (default 5m)",
+		OPT_TIME(struct edge_flags, api.quick_first_ns, DURATION_S, QUICK_TIME_MAX), NULL},
+	{0, "quick-idle", "DURATION", "and how long it lasts after its last one (default 10m)",
+		OPT_TIME(struct edge_flags, api.quick_idle_ns, DURATION_S, QUICK_TIME_MAX), NULL},
+	{0, "public-port", "PORT", "of the addresses told to users of quick tunnels (default 443)",
+		OPT_NUMBER(struct edge_flags, api.public_port, 1, 65535), NULL},
 	{0, "official-only", NULL, "no overlap of secrets: a change ends the old one at once",
 		OPT_BOOL(struct edge_flags, edge.official_only), NULL},
 	{0, "metrics", "ADDR:PORT", "serve /metrics, /ready and /healthcheck",
@@ -134,6 +149,18 @@ static int check_location(const char *location, struct err *err)
 	return 0;
 }
 
+static int check_domain(const char *option, const char *domain, struct err *err)
+{
+	struct url_authority host;
+
+	if (domain == NULL)
+		return 0;
+	bool is_lower = registry_is_pattern(span_str(domain)) && domain[0] != '*';
+	if (!is_lower || !url_split_authority(span_str(domain), &host) || host.port >= 0)
+		return err_set(err, "%s %s: not a host name in lower case", option, domain);
+	return 0;
+}
+
 /* Without TLS secrets would cross the network as they are. */
 static int check_api(const struct edge_flags *f, struct err *err)
 {
@@ -144,7 +171,13 @@ static int check_api(const struct edge_flags *f, struct err *err)
 	if ((api->cert == NULL) != (api->key == NULL))
 		return err_set(err, "--api-cert and --api-key come as a pair: one is missing");
 	if (api->listen == NULL)
-		return api->cert == NULL ? 0 : err_set(err, "--api-cert is of use with --api ADDR:PORT only");
+		return api->cert == NULL && api->quick_domain == NULL
+			       ? 0
+			       : err_set(err, "--api-cert and --quick-domain are of use with --api ADDR:PORT "
+					      "only");
+	if (check_domain("--domain", api->domain, err) < 0 ||
+		check_domain("--quick-domain", api->quick_domain, err) < 0)
+		return -1;
 	if (f->store.path == NULL && f->edge.dev_dir == NULL)
 		return err_set(err, "--api needs --store FILE, where tunnels are kept");
 	if (check_addresses("--api", &listen, err) < 0)
@@ -177,8 +210,13 @@ enum opt_result edge_flags_read(struct edge_flags *f, int argc, char **argv, str
 {
 	struct opt_seen seen = {0};
 
-	*f = (struct edge_flags){
-		.edge = {.location = "LOC", .grace_ns = 30 * DURATION_S}, .log_level = "info"};
+	*f = (struct edge_flags){.edge = {.location = "LOC", .grace_ns = 30 * DURATION_S},
+		.api = {.quick_max = 100,
+			.quick_per_address = 5,
+			.quick_first_ns = 300 * DURATION_S,
+			.quick_idle_ns = 600 * DURATION_S,
+			.public_port = 443},
+		.log_level = "info"};
 	enum opt_result result = opt_parse(&edge_program, f, &seen, &argc, &argv, err);
 	if (result != OPT_RUN)
 		return result;

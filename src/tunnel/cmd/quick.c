@@ -11,7 +11,7 @@
 #include "tunnel/client.h"
 #include "tunnel/cmd/announce.h"
 #include "tunnel/cmd/cmd.h"
-#include "tunnel/cmd/label.h"
+#include "common/base/label.h"
 #include "tunnel/cmd/process.h"
 #include "tunnel/cmd/run_conf.h"
 

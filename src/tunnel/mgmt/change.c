@@ -71,9 +71,9 @@ void change_audit(struct change *c, struct call *call, const char *action, const
 		change_put(c, RECORD_AUDIT, span_str(key), span_str(text), STORE_ABSENT);
 	free(text);
 	json_decref(record);
-	log_line(call->m->edge->worker->log, LOG_INFO, "changed through the API",
-		"action=%s tunnel=%s token=%s fields=\"%s\" version=%lld", action, id, who, fields,
-		(long long)version_after);
+	snprintf(c->said, sizeof(c->said), "action=%s tunnel=%s token=%s fields=\"%s\" version=%lld", action,
+		id, who, fields, (long long)version_after);
+	c->log = call->m->edge->worker->log;
 }
 
 enum store_result change_commit(struct change *c, struct store *s, struct err *err)
@@ -81,7 +81,10 @@ enum store_result change_commit(struct change *c, struct store *s, struct err *e
 	for (size_t i = 0; i < c->count; i++)
 		if (c->steps[i].value.p != NULL)
 			c->steps[i].value = span_of(buf_span(&c->values).p + c->where[i].at, c->where[i].len);
-	return store_commit(s, c->steps, c->count, NULL, err);
+	enum store_result result = store_commit(s, c->steps, c->count, NULL, err);
+	if (result == STORE_OK)
+		log_line(c->log, LOG_INFO, "changed through the API", "%s", c->said);
+	return result;
 }
 
 void change_free(struct change *c)

@@ -31,10 +31,14 @@ static const struct endpoint endpoints[] = {
 	{"accounts/A/cfd_tunnel", "POST", SCOPE_WRITE, tunnels_create},
 	{"accounts/A/cfd_tunnel/T", "GET", SCOPE_READ, tunnel_get},
 	{"accounts/A/cfd_tunnel/T", "PATCH", SCOPE_WRITE, tunnel_edit},
+	{"accounts/A/cfd_tunnel/T", "DELETE", SCOPE_WRITE, tunnel_delete},
 	{"accounts/A/cfd_tunnel/T/connections", "GET", SCOPE_READ, conns_list},
 	{"accounts/A/cfd_tunnel/T/connections", "DELETE", SCOPE_WRITE, conns_delete},
 	{"accounts/A/cfd_tunnel/T/connectors/*", "GET", SCOPE_READ, connector_get},
 	{"accounts/A/cfd_tunnel/T/token", "GET", SCOPE_WRITE, tunnel_token},
+	{"accounts/A/cfd_tunnel/T/configurations", "GET", SCOPE_READ, config_get},
+	{"accounts/A/cfd_tunnel/T/configurations", "PUT", SCOPE_WRITE, config_put},
+	{"zones/Z/tunnels/T/routes", "PUT", SCOPE_WRITE, routes_put},
 };
 #define ENDPOINTS (sizeof(endpoints) / sizeof(endpoints[0]))
 
@@ -219,11 +223,15 @@ static int mgmt_on_begin(
 	const struct auth_token *token = NULL;
 	struct target t;
 
+	if (m->quick != NULL && span_eq(r->path, QUICK_PATH)) {
+		*body_max = 0;
+		return 0;
+	}
 	if (judge(m, r, &e, &t, &token, answer) < 0) {
 		log_request(m, r, answer, token);
 		return -1;
 	}
-	*body_max = MGMT_BODY_MAX;
+	*body_max = e->fn == config_put ? MGMT_CONFIG_MAX : MGMT_BODY_MAX;
 	return 0;
 }
 
@@ -241,6 +249,11 @@ static void mgmt_on_request(void *arg, const struct http_request *r, struct http
 	struct target t;
 	const char *allow;
 
+	if (m->quick != NULL && span_eq(r->path, QUICK_PATH)) {
+		quick_request(&c);
+		log_request(m, r, answer, NULL);
+		return;
+	}
 	const struct endpoint *e = find_endpoint(r, &t, &allow);
 	c.tail = t.tail;
 	if (!still_known(m, r, &c.token))
@@ -347,6 +360,8 @@ struct mgmt *mgmt_start(struct edge *e, const struct mgmt_conf *conf, struct err
 		mgmt_free(m);
 		return NULL;
 	}
+	if (conf->quick_domain != NULL)
+		m->quick = quick_new(m);
 	e->more_metrics = mgmt_metrics;
 	e->more_metrics_arg = m;
 	e->changed = mgmt_on_change;
@@ -365,6 +380,7 @@ void mgmt_free(struct mgmt *m)
 		return;
 	m->edge->more_metrics = NULL;
 	m->edge->changed = NULL;
+	quick_free(m->quick);
 	http_free(m->http);
 	tls_context_free(m->tls);
 	auth_free(m->auth);

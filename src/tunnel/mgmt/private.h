@@ -7,6 +7,7 @@
 #include "tunnel/mgmt/auth.h"
 #include "tunnel/mgmt/http.h"
 #include "tunnel/mgmt/mgmt.h"
+#include "tunnel/mgmt/quick.h"
 
 /* Exposed as outbore_api_*. */
 struct mgmt_metrics {
@@ -22,9 +23,12 @@ struct mgmt {
 	struct tls_context *tls;
 	struct http *http;
 	struct auth *auth;
+	struct quick *quick; /* NULL: off */
 	struct mgmt_metrics metrics;
 	uint64_t seed; /* of audit keys */
 };
+
+#define ROUTES_PER_TUNNEL 200 /* so that a tunnel and its routes end in one commit */
 
 /* What a call works on. */
 struct call {
@@ -92,6 +96,8 @@ struct change {
 	struct {
 		size_t at, len;
 	} where[STORE_STEPS_MAX];
+	const struct log *log; /* where `said` goes once it is done; NULL: nothing was said */
+	char said[256];
 };
 void change_put(
 	struct change *c, struct span prefix, struct span rest, struct span value, int64_t if_revision);
@@ -102,6 +108,8 @@ void change_audit(struct change *c, struct call *call, const char *action, const
 	const char *fields, int64_t version_before, int64_t version_after);
 enum store_result change_commit(struct change *c, struct store *s, struct err *err);
 void change_free(struct change *c);
+/* Steps that take a tunnel off its routes; there is room for them and a few more. */
+int routes_end(struct store *s, struct change *change, const struct uuid *id, struct err *err);
 
 /* --- Endpoints --- */
 

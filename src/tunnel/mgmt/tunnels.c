@@ -344,3 +344,55 @@ void tunnel_edit(struct call *c)
 		edit(c, &body);
 	decode_tunnel_free(&body);
 }
+
+/* --- Deleting --- */
+
+/* What is left of it: who it was, and when. The secrets go. */
+static void commit_delete(struct call *c)
+{
+	struct change *change = mem_alloc(sizeof(*change));
+	struct tunnel_record t;
+	struct err err = {0};
+	enum store_result result = STORE_FAILED;
+
+	tunnel_record_copy(&c->tunnel->record, &t);
+	t.deleted_at = c->now;
+	drop_previous(&t);
+	free(t.current.sealed);
+	t.current.sealed = NULL;
+	if (routes_end(c->m->store, change, &t.id, &err) == 0) {
+		change_put_tunnel(change, &t, c->tunnel->revision);
+		change_delete(change, RECORD_NAME, span_str(t.name));
+		change_audit(change, c, "delete", &t.id, "deleted_at", t.current.version, t.current.version);
+		result = change_commit(change, c->m->store, &err);
+	}
+	switch (result) {
+	case STORE_OK:
+		c->m->metrics.deleted++;
+		answer_ok(c->answer, view_tunnel(c, c->tunnel));
+		break;
+	case STORE_CONFLICT:
+		err_set(&err, "a tunnel or a route was changed meanwhile");
+		answer_failed(c, &err);
+		break;
+	case STORE_MISSING:
+	case STORE_FAILED: answer_failed(c, &err); break;
+	}
+	tunnel_record_free(&t);
+	change_free(change);
+}
+
+void tunnel_delete(struct call *c)
+{
+	struct buf text = {.max = 64};
+	bool cascade = query_value(c->query, "cascade", &text) && span_eq(buf_span(&text), SPAN("true"));
+
+	buf_free(&text);
+	if (!may_change(c))
+		return;
+	if (c->tunnel->live > 0 && !cascade)
+		answer_error(c->answer, 400, CODE_CONNECTED,
+			"Cannot delete tunnel because it has active connections");
+	else
+		commit_delete(c);
+}

@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "tunnel/cmd/label.h"
+#include "common/base/label.h"
 
 #define WORDS 32 /* in each list: five bits choose one */
 

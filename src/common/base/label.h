@@ -1,6 +1,6 @@
-/* Host names for tunnels that live as long as a process. */
-#ifndef CMD_LABEL_H
-#define CMD_LABEL_H
+/* Host names for tunnels that come and go. */
+#ifndef BASE_LABEL_H
+#define BASE_LABEL_H
 
 #define LABEL_MAX 32 /* bytes, NUL included */
 
