@@ -9,7 +9,7 @@ PROGRAM_PREFIX ?=# before the installed names: `tunnel` and `wscat` are others' 
 FUZZ_TIME ?= 30# seconds for each fuzz target
 
 # A program is src/NAME/main.c, the rest of its folder and what it needs of src/common.
-PROGRAMS := tunnel wscat ingress-lint hdrcheck
+PROGRAMS := tunnel wscat ingress-lint hdrcheck credrotate
 LIBS     := -lcurl -ledit -lssl -lcrypto -lnghttp2 -lsqlite3 -lwslay -luv -lyaml -ljansson -lidn2 -lz -lm -pthread
 LIBS_hdrcheck := -lpsl -lgumbo# libraries that one program alone needs
 
