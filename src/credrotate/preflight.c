@@ -117,7 +117,7 @@ static void check_ages(struct verdict *v)
 	const struct fleet *f = &v->run->fleet;
 	int64_t youngest = fleet_now(f) - v->run->flags->min_age / NS_PER_US;
 
-	for (size_t i = 0; i < f->count; i++)
+	for (size_t i = 0; i < f->count && v->run->flags->min_age > 0; i++)
 		for (size_t j = 0; j < f->conns[i].conn_count; j++) {
 			const struct api_connection *c = &f->conns[i].conns[j];
 			if (c->is_pending || c->opened_at == API_TIME_NONE || c->opened_at <= youngest)

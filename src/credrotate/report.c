@@ -55,7 +55,7 @@ static void say(const struct report *r, const struct report_step *s, const char 
 	buf_addf(&line, "credrotate: %s", s->step);
 	if (s->target != NULL) {
 		buf_add_char(&line, ' ');
-		out_escape(span_str(s->target), &line);
+		out_escape(span_of(s->target, strcspn(s->target, ",")), &line); /* options are known */
 	}
 	buf_addf(&line, ": %s", results[s->result]);
 	if (message[0] != '\0') {
