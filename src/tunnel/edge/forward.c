@@ -26,7 +26,6 @@ struct forward {
 	const struct forward_events *events;
 	void *arg;
 	enum forward_state state;
-	struct registry_tunnel *tunnel;
 	struct registry_link *link; /* while x is open */
 	struct exchange *x;         /* NULL before it is open and after it has closed */
 	enum page page;             /* with FORWARD_PAGE */
@@ -323,7 +322,9 @@ static const struct exchange_events forward_exchange_events = {
 /* Open a stream for the kept head. False when no connection can take it. */
 static bool forward_send(struct forward *f, const struct registry_link *avoid)
 {
-	struct registry_link *l = registry_pick(f->tunnel, avoid);
+	/* Found anew each time: a route may have changed since. */
+	struct registry_route *route = registry_find(f->edge->registry, span_str(f->host));
+	struct registry_link *l = route != NULL ? registry_pick(route, avoid) : NULL;
 
 	if (l == NULL)
 		return false;
@@ -354,12 +355,12 @@ static void forward_route(struct forward *f, const struct forward_request *r)
 	f->host = mem_strdup(host);
 	if (e->posture != NULL)
 		f->path = mem_spandup(span_of(r->path.p, span_find(r->path, '?')));
-	f->tunnel = registry_find(e->registry, span_str(host));
+	const struct registry_route *route = registry_find(e->registry, span_str(host));
 	if (e->draining) {
 		forward_page(f, PAGE_DRAINING);
-	} else if (f->tunnel == NULL) {
+	} else if (route == NULL) {
 		forward_page(f, PAGE_UNKNOWN_HOST);
-	} else if (list_empty(&f->tunnel->links)) {
+	} else if (!registry_is_up(route)) {
 		forward_page(f, PAGE_NO_CONNECTOR);
 	} else {
 		forward_head_build(r, f->ray, &f->kept);
