@@ -98,7 +98,8 @@ $(BUILD)/fuzzer/%: $(BUILD)/tests/fuzz/%_fuzz.o $(ARCHIVES)
 	$(call say,LINK,$@)
 	$(link) -fsanitize=fuzzer
 
-build/bench/%: $(BUILD)/bench/%.o # shares nothing with what it measures
+build/bench/policy: $(BUILD)/libcommon.a # what it measures
+build/bench/%: $(BUILD)/bench/%.o # the others share nothing with what they measure
 	$(call say,LINK,$@)
 	$(link)
 

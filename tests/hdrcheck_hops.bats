@@ -23,28 +23,6 @@ teardown() {
   stop_all
 }
 
-free_port() {
-  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
-
-# serve NAME WRITE COMMAND...: WRITE prints the configuration for $port; a port that somebody took is tried again.
-serve() {
-  local name=$1 write=$2
-  shift 2
-  for _ in 1 2 3 4 5; do
-    port=$(free_port)
-    "$write" >"$name.conf"
-    start "$name" "$@"
-    within "$wait_s" answers_or_ended "$name"
-    is_running "$name" && return
-  done
-  fail_with "$name does not start:" "$(tail -n 20 "$name.err" "$name.out")"
-}
-
-answers_or_ended() {
-  ! is_running "$1" || curl -s -o /dev/null "http://127.0.0.1:$port/"
-}
-
 # change SCHEME PATH QUERY: what the proxy makes of X-Frame-Options, "-" when there is none on either side.
 change() {
   "$hdrcheck" --json --timeout 10s --hop "proxy=$1://127.0.0.1:$port$2?$3" --hop "app=$1://$app/?$3" | jq -r '
@@ -82,6 +60,13 @@ table() {
   done
 }
 
+# product_is NAME LINE: the server is known by its answers, and the line that sets X-Frame-Options named.
+product_is() {
+  run "$hdrcheck" --json --hop "proxy=http://127.0.0.1:$port/a/" --hop "app=http://$app/"
+  [ "$(jq -r '.headers.hops[0] | .product + ": " + (.changes[] | select(.header | ascii_downcase == "x-frame-options").look)' \
+    <<<"$output" | tr '[:upper:]' '[:lower:]')" = "$1: $1: $2" ] || fail_with "$(jq -c .headers.hops[0] <<<"$output")"
+}
+
 nginx_conf() {
   local name lines nginx_lines=(
     "add_header X-Frame-Options DENY;"
@@ -108,13 +93,14 @@ CONF
 }
 
 @test "nginx" {
-  serve nginx nginx_conf nginx -e stderr -p "$PWD" -c "$PWD/nginx.conf"
+  start_server nginx nginx_conf nginx -e stderr -p "$PWD" -c "$PWD/nginx.conf"
   table <<'ROWS'
 a added doubled - same added added - - same
 b added doubled added doubled added added added added doubled
 c added changed added changed added added added added changed
 d - same - same - - - - same
 ROWS
+  product_is 'nginx' 'add_header x-frame-options'
 }
 
 apache_conf() {
@@ -148,7 +134,7 @@ CONF
 }
 
 @test "Apache httpd" {
-  serve httpd apache_conf apache2 -DFOREGROUND -f "$PWD/httpd.conf"
+  start_server httpd apache_conf apache2 -DFOREGROUND -f "$PWD/httpd.conf"
   table <<'ROWS'
 a added changed added changed added added - - same
 b added doubled added doubled added added added - same
@@ -157,6 +143,7 @@ d added changed added changed added added added - same
 e added doubled added doubled added added added - same
 f added same added same added added - - same
 ROWS
+  product_is 'apache httpd' 'header set x-frame-options or header always set x-frame-options'
 }
 
 haproxy_conf() {
@@ -178,12 +165,13 @@ haproxy_conf() {
 }
 
 @test "HAProxy" {
-  serve haproxy haproxy_conf haproxy -db -f "$PWD/haproxy.conf"
+  start_server haproxy haproxy_conf haproxy -db -f "$PWD/haproxy.conf"
   table <<'ROWS'
 a added changed added changed added added - added changed
 b added doubled added doubled added added - added doubled
 c added changed added changed added added added added changed
 ROWS
+  product_is 'haproxy' 'http-response set-header x-frame-options or http-after-response set-header x-frame-options'
 }
 
 caddy_conf() {
@@ -201,12 +189,13 @@ caddy_conf() {
 }
 
 @test "Caddy" {
-  serve caddy caddy_conf env XDG_DATA_HOME="$PWD" XDG_CONFIG_HOME="$PWD" caddy run --adapter caddyfile --config "$PWD/caddy.conf"
+  start_server caddy caddy_conf env XDG_DATA_HOME="$PWD" XDG_CONFIG_HOME="$PWD" caddy run --adapter caddyfile --config "$PWD/caddy.conf"
   table <<'ROWS'
 a added doubled added doubled added added added added doubled
 b added changed added changed added added - - same
 c added changed added changed added added added added doubled
 ROWS
+  product_is 'caddy' 'header x-frame-options'
 }
 
 # --- The lines of --suggest, where they belong ---
@@ -221,11 +210,11 @@ suggested() {
   local server=$1 write=$2
   shift 2
   advice=
-  serve server "$write" "$@"
+  start_server server "$write" "$@"
   run -1 "$hdrcheck" --suggest "$server" "http://127.0.0.1:$port/?$weak"
   advice=$output
   stop server
-  serve server "$write" "$@"
+  start_server server "$write" "$@"
   run -0 --separate-stderr "$hdrcheck" --profile baseline --json "http://127.0.0.1:$port/?$weak"
   jq -c '.response | .request_url = "https://app.example/" | .https = "valid" | .http_chain = null' <<<"$output" >response
   run -0 "$hdrcheck" --grade-at-least A+ --json - <response
@@ -273,5 +262,74 @@ caddy_suggested() {
 
 @test "what is suggested for Caddy reaches the policy" {
   suggested caddy caddy_suggested env XDG_DATA_HOME="$PWD" XDG_CONFIG_HOME="$PWD" caddy run --adapter caddyfile \
+    --config "$PWD/server.conf"
+}
+
+# --- Versions of HTTP ---
+
+versions_conf() {
+  cat <<CONF
+daemon off; worker_processes 1; pid $PWD/nginx.pid;
+events {}
+http {
+  access_log off;
+  client_body_temp_path $PWD/b; proxy_temp_path $PWD/p; fastcgi_temp_path $PWD/f; uwsgi_temp_path $PWD/u; scgi_temp_path $PWD/s;
+  map \$server_protocol \$frame { HTTP/2.0 DENY; default ""; }
+  server { listen 127.0.0.1:$port; return 200; }
+  server { listen 127.0.0.1:$tls_port ssl http2; ssl_certificate $PWD/cert.pem; ssl_certificate_key $PWD/key.pem;
+    location / { add_header X-Frame-Options \$frame; return 200 hello; } }
+}
+CONF
+}
+
+@test "a header that HTTP/1.1 loses" {
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost \
+    -keyout key.pem -out cert.pem 2>/dev/null
+  local tls_port
+  tls_port=$(free_port)
+  start_server nginx versions_conf nginx -e stderr -p "$PWD" -c "$PWD/nginx.conf"
+  run "$hdrcheck" --json --deep --cacert cert.pem "https://localhost:$tls_port/"
+  [ "$(jq -r '.findings[] | select(.id == "header-unstable") | .header + ": " + .message' <<<"$output")" = \
+    'X-Frame-Options: over HTTP/1.1: not there, while a GET of the page has it' ]
+  # Asked for one version, it does not look at the other.
+  run "$hdrcheck" --json --deep --http1.1 --cacert cert.pem "https://localhost:$tls_port/"
+  [[ $output != *header-unstable* ]]
+}
+
+# --- Nonces ---
+
+# nonced SERVER WRITE COMMAND...: what is suggested makes a policy with a nonce met, another one each time, that the
+# application is told.
+nonced() {
+  local server=$1 write=$2 one two
+  shift 2
+  printf 'rules:\n- set: {Content-Security-Policy: "script-src %s; object-src %s"}\n' "'nonce-{nonce}'" "'none'" >nonce.yaml
+  advice=
+  start_server server "$write" "$@"
+  run -1 "$hdrcheck" --suggest "$server" --policy nonce.yaml "http://127.0.0.1:$port/?header=Content-Type:text/html"
+  advice=$output
+  stop server
+  start_server server "$write" "$@"
+  for _ in 1 2; do
+    run -0 "$hdrcheck" --policy nonce.yaml --json "http://127.0.0.1:$port/?header=Content-Type:text/html"
+    [[ $output != *csp-static-nonce* ]]
+    two=$(jq -r '.response.headers[] | select(.[0] | ascii_downcase == "x-told")[1]' <<<"$output")
+    [[ -n $two && $two != "${one-}" && $output = *"'nonce-$two'"* ]]
+    one=$two
+  done
+}
+
+@test "what is suggested for a nonce in Apache httpd leaves the application's alone" {
+  printf 'rules:\n- set: {Content-Security-Policy: "script-src %s"}\n' "'nonce-{nonce}'" >nonce.yaml
+  run -1 "$hdrcheck" --suggest apache --policy nonce.yaml "http://$app/?header=Content-Type:text/html"
+  [ "$output" = '# Apache httpd has no random value for a nonce: let the application set Content-Security-Policy' ]
+}
+
+@test "what is suggested for a nonce works in nginx, HAProxy and Caddy" {
+  nonced nginx nginx_suggested nginx -e stderr -p "$PWD" -c "$PWD/server.conf"
+  stop server
+  nonced haproxy haproxy_suggested haproxy -db -f "$PWD/server.conf"
+  stop server
+  nonced caddy caddy_suggested env XDG_DATA_HOME="$PWD" XDG_CONFIG_HOME="$PWD" caddy run --adapter caddyfile \
     --config "$PWD/server.conf"
 }

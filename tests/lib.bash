@@ -57,8 +57,9 @@ pid_of() {
 
 # is_running NAME: a process that has ended and not been waited for is a zombie, which does not run.
 is_running() {
-  local state
-  state=$(sed 's/.*) //' "/proc/$(pid_of "$1")/stat" 2>/dev/null) || return 1
+  local state pid
+  pid=$(pid_of "$1" 2>/dev/null) || return 1
+  state=$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null) || return 1
   [[ $state != Z* ]]
 }
 
@@ -106,6 +107,30 @@ stop_all() {
   if grep -l -E 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$at"/*.err 2>/dev/null; then
     fail_with "a sanitizer complained: $(grep -h -A 30 -E 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$at"/*.err)"
   fi
+}
+
+# --- Servers of others, on ports of their own ---
+
+free_port() {
+  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# start_server NAME WRITE COMMAND...: WRITE prints the configuration for $port; a port that somebody took is tried again.
+start_server() {
+  local name=$1 write=$2
+  shift 2
+  for _ in 1 2 3 4 5; do
+    port=$(free_port)
+    "$write" >"$name.conf"
+    start "$name" "$@"
+    within "$wait_s" answers_or_ended "$name"
+    is_running "$name" && return
+  done
+  fail_with "$name does not start:" "$(tail -n 20 "$name.err" "$name.out")"
+}
+
+answers_or_ended() {
+  ! is_running "$1" || curl -s -o /dev/null "http://127.0.0.1:$port/"
 }
 
 # --- Waiting ---

@@ -97,6 +97,66 @@ PATHS
   wait_for edge.err 'header policy read again' 2
 }
 
+# header NAME PATH [CURL OPTION...]: the values of a header in an answer.
+header() {
+  local name=$1
+  shift
+  fetch "$@" -o /dev/null -D - | tr -d '\r' | sed -n "s/^$name: //Ip"
+}
+
+@test "a nonce is another one each time, and the application is told, whatever the visitor says" {
+  credentials web
+  cat >"$(scope)/policy.yaml" <<'YAML'
+nonce-header: X-Script-Nonce
+rules:
+  - types: text/html
+    set: {Content-Security-Policy: "script-src 'nonce-{nonce}' 'strict-dynamic'; style-src 'nonce-{nonce}'"}
+YAML
+  start_edge --credentials web.json --route '*=web' --headers policy.yaml
+  start_connector connector --url "http://127.0.0.1:$(awk '{print $2}' "$(file_of app.out)")"
+  local page='/?header=Content-Type:text/html' told csp seen=
+  for _ in 1 2 3; do
+    fetch "$page" -H 'x-script_nonce: mine' -H 'X-Script-Nonce: mine' -o /dev/null -D "$(scope)/head"
+    told=$(tr -d '\r' <"$(scope)/head" | sed -n 's/^x-told: //Ip')
+    csp=$(tr -d '\r' <"$(scope)/head" | sed -n 's/^content-security-policy: //Ip')
+    [[ $told =~ ^[A-Za-z0-9+/]{24}$ ]] || fail_with "told: $told"
+    [ "$csp" = "script-src 'nonce-$told' 'strict-dynamic'; style-src 'nonce-$told'" ]
+    [[ $seen != *"$told"* ]]
+    seen+=" $told"
+  done
+  # A 304 would put its nonce before a page that has another; an answer of another type has none.
+  [ -z "$(header content-security-policy "$page&status=304")" ]
+  [ -z "$(header content-security-policy '/?header=Content-Type:text/css')" ]
+  [ "$(curl -sk --http2 --resolve "web.example:${edge_tls##*:}:127.0.0.1" -o /dev/null -D - \
+    "https://web.example:${edge_tls##*:}$page" | grep -ci '^x-told: ................')" = 1 ]
+
+  # The policy is met by any nonce of its length, and hdrcheck says what is not one.
+  "$hdrcheck" --json --policy "$(scope)/policy.yaml" "http://$edge_http$page" | jq -e .headers.policy.met
+  "$hdrcheck" --json --policy "$(scope)/policy.yaml" "http://$edge_http$page" | jq -e '.findings | all(.id != "csp-static-nonce")'
+}
+
+@test "one host is told apart from the rest" {
+  credentials web
+  cat >"$(scope)/policy.yaml" <<'YAML'
+rules:
+  - set: {X-Frame-Options: DENY, X-One: "1"}
+hosts:
+  embed.example: {remove: X-Frame-Options}
+  "*.example": {set: {X-Frame-Options: SAMEORIGIN}}
+YAML
+  start_edge --credentials web.json --route '*=web' --headers policy.yaml
+  start_connector connector --url "http://127.0.0.1:$(awk '{print $2}' "$(file_of app.out)")"
+  [ "$(header x-frame-options / -H 'Host: a.test')" = DENY ]
+  [ "$(header x-frame-options / -H 'Host: A.example:8080')" = SAMEORIGIN ]
+  [ -z "$(header x-frame-options '/?header=X-Frame-Options:DENY' -H 'Host: embed.example')" ]
+  [ "$(header x-one / -H 'Host: embed.example')" = 1 ]
+  local host
+  for host in a.test a.example embed.example; do
+    "$hdrcheck" --json --policy "$(scope)/policy.yaml" --connect-to "::$edge_http" "http://$host/" |
+      jq -e .headers.policy.met || fail_with "$host"
+  done
+}
+
 @test "a policy that cannot be used does not start an edge" {
   printf 'rules:\n- frobnicate: yes\n' >"$BATS_TEST_TMPDIR/bad.yaml"
   run -3 "$tunnel" edge --dev "$BATS_TEST_TMPDIR/dev" --listen-http 127.0.0.1:0 --tunnel-listen 127.0.0.1:0 \

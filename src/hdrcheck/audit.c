@@ -95,7 +95,7 @@ void audit_run(struct audit *au, const struct response *r, const struct names *n
 	struct obs_scan scan = {&au->arena, r, &au->html, names, algorithm};
 	observatory_judge(&scan, &au->observatory);
 	csp_collect(&au->arena, r, observatory_is_html(r) ? &au->html : &nothing, &au->csp);
-	evaluator_judge(&au->arena, &au->csp, &au->evaluator);
+	evaluator_judge(&au->arena, &au->csp, names_bypass(names), &au->evaluator);
 	check_hsts(au, r, false);
 	check_redirection(au);
 	if (r->foreign_origin && r->status == 101)

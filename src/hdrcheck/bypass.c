@@ -67,19 +67,19 @@ const struct bypass *bypass_find(const struct bypass *table, struct span source)
 	return NULL;
 }
 
-static bool needs_eval(const struct bypass *b)
+static bool needs_eval(const struct bypass_list *list, const struct bypass *b)
 {
-	for (const char *const *host = bypass_needs_eval; *host != NULL; host++)
+	for (const char *const *host = list->needs_eval; *host != NULL; host++)
 		if (strcmp(*host, b->host) == 0)
 			return true;
 	return false;
 }
 
-const struct bypass *bypass_script(struct span source, bool eval_allowed)
+const struct bypass *bypass_script(const struct bypass_list *list, struct span source, bool eval_allowed)
 {
-	const struct bypass *jsonp = bypass_find(bypass_jsonp, source);
+	const struct bypass *jsonp = bypass_find(list->jsonp, source);
 
-	if (jsonp != NULL && (eval_allowed || !needs_eval(jsonp)))
+	if (jsonp != NULL && (eval_allowed || !needs_eval(list, jsonp)))
 		return jsonp;
-	return bypass_find(bypass_angular, source);
+	return bypass_find(list->angular, source);
 }

@@ -5,7 +5,7 @@
 #include "hdrcheck/bypass.h"
 
 /* clang-format off */
-const struct bypass bypass_angular[] = {
+static const struct bypass angular[] = {
 	{"gstatic.com", "/fsn/angular_js-bundle1.js"},
 	{"www.gstatic.com", "/fsn/angular_js-bundle1.js"},
 	{"www.googleadservices.com", "/pageadimg/imgad"},
@@ -50,7 +50,7 @@ const struct bypass bypass_angular[] = {
 	{NULL, NULL},
 };
 
-const struct bypass bypass_jsonp[] = {
+static const struct bypass jsonp[] = {
 	{"bebezoo.1688.com", "/fragment/index.htm"},
 	{"www.google-analytics.com", "/gtm/js"},
 	{"googleads.g.doubleclick.net", "/pagead/conversion/1036918760/wcm"},
@@ -176,13 +176,13 @@ const struct bypass bypass_jsonp[] = {
 	{NULL, NULL},
 };
 
-const struct bypass bypass_flash[] = {
+static const struct bypass flash[] = {
 	{"vk.com", "/swf/video.swf"},
 	{"ajax.googleapis.com", "/ajax/libs/yui/2.8.0r4/build/charts/assets/charts.swf"},
 	{NULL, NULL},
 };
 
-const char *const bypass_needs_eval[] = {
+static const char *const needs_eval[] = {
 	"googletagmanager.com",
 	"www.googletagmanager.com",
 	"www.googleadservices.com",
@@ -192,3 +192,6 @@ const char *const bypass_needs_eval[] = {
 	NULL,
 };
 /* clang-format on */
+
+const struct bypass_list bypass_builtin = {
+	angular, jsonp, flash, needs_eval, "csp_evaluator 1.1.8 of 2026-05-27"};

@@ -6,7 +6,8 @@
 #include "hdrcheck/text.h"
 
 #define SIZE_MAX_COMMON ((size_t)8 << 10) /* bytes that common proxies hold a header to */
-#define NONCE_LENGTH 22                   /* 128 bits in base64 */
+#define CSP_REPORTS "Content-Security-Policy-Report-Only"
+#define NONCE_LENGTH 22 /* 128 bits in base64 */
 
 /* --- One policy --- */
 
@@ -124,14 +125,14 @@ static void check_policy(struct audit *au, const struct csp_policy *p)
 	check_reporting(au, p);
 }
 
-/* --- All enforced policies together --- */
+/* --- Policies together: all that are enforced, or what one that reports would do --- */
 
 static bool is_enforced(const struct csp_policy *p)
 {
 	return p->from != CSP_REPORT_ONLY;
 }
 
-/* Does each enforced policy that governs `name` let it pass? False also when none governs it. */
+/* Does each policy that governs `name` let it pass? False also when none governs it. */
 static bool all_allow(
 	const struct csp_list *list, const char *name, bool (*allows)(const struct csp_directive *d))
 {
@@ -139,7 +140,7 @@ static bool all_allow(
 
 	for (size_t i = 0; i < list->count; i++) {
 		const struct csp_directive *d = csp_governing(&list->at[i], name);
-		if (!is_enforced(&list->at[i]) || d == NULL)
+		if (d == NULL)
 			continue;
 		governed++;
 		if (!allows(d))
@@ -151,7 +152,7 @@ static bool all_allow(
 static bool is_governed(const struct csp_list *list, const char *name)
 {
 	for (size_t i = 0; i < list->count; i++)
-		if (is_enforced(&list->at[i]) && csp_governing(&list->at[i], name) != NULL)
+		if (csp_governing(&list->at[i], name) != NULL)
 			return true;
 	return false;
 }
@@ -160,7 +161,7 @@ static bool is_governed(const struct csp_list *list, const char *name)
 static bool has_frame_ancestors(const struct csp_list *list)
 {
 	for (size_t i = 0; i < list->count; i++)
-		if (list->at[i].from == CSP_HEADER && csp_find(&list->at[i], "frame-ancestors") != NULL)
+		if (list->at[i].from != CSP_META && csp_find(&list->at[i], "frame-ancestors") != NULL)
 			return true;
 	return false;
 }
@@ -215,18 +216,17 @@ static bool allows_blob(const struct csp_directive *d)
 	return is_list_of_hosts(d) && any_value(d, is_blob);
 }
 
-static bool allows_bypass(const struct csp_directive *d)
+/* The first source that a list of hosts which defeat policies knows; a NULL pointer: none. */
+static struct span bypass_of(const struct audit *au, const struct csp_directive *d)
 {
 	bool eval = csp_lists(d, "'unsafe-eval'");
 
-	if (!is_list_of_hosts(d))
-		return false;
-	for (size_t i = 0; i < d->count; i++)
+	for (size_t i = 0; is_list_of_hosts(d) && i < d->count; i++)
 		if (csp_classify(d->values[i]) == CSP_HOST &&
 			span_find(d->values[i], '.') < d->values[i].len &&
-			bypass_script(d->values[i], eval) != NULL)
-			return true;
-	return false;
+			bypass_script(names_bypass(au->names), d->values[i], eval) != NULL)
+			return d->values[i];
+	return (struct span){0};
 }
 
 static bool is_host_or_scheme(struct span v)
@@ -252,26 +252,62 @@ static const struct {
 	{"csp-script-broad", "script-src", allows_broad},
 	{"csp-script-blob", "script-src", allows_blob},
 	{"csp-script-unsafe-eval", "script-src", allows_eval},
-	{"csp-script-bypass-host", "script-src", allows_bypass},
 	{"csp-style-unsafe-inline", "style-src", allows_inline},
 	{"csp-object", "object-src", allows_broad},
 };
 
-static void check_weaknesses(struct audit *au)
-{
-	bool found = false;
+/* A weakness of all the policies of a list: a finding of its own, or what would become of one that reports. */
+struct judged {
+	const struct csp_list *list;
+	const char *header; /* NULL: the rule's */
+	bool reports;       /* beside policies that are enforced */
+};
 
-	for (size_t i = 0; i < sizeof(weaknesses) / sizeof(weaknesses[0]); i++) {
-		if (!all_allow(&au->csp, weaknesses[i].directive, weaknesses[i].allows))
-			continue;
-		audit_report(au, weaknesses[i].id, NULL, (struct span){0}, NULL);
-		found = found || strcmp(weaknesses[i].directive, "script-src") == 0;
-	}
-	if (!found && all_allow(&au->csp, "script-src", allows_any_host))
-		audit_report(au, "csp-script-host-list", NULL, (struct span){0}, NULL);
+static void report_weakness(struct audit *au, const struct judged *j, const char *id)
+{
+	if (j->reports)
+		audit_report(au, "csp-report-only-weak", NULL, (struct span){0},
+			"if it were enforced, %s: %s", id, rule_find(id)->why);
+	else
+		audit_report(au, id, j->header, (struct span){0}, NULL);
 }
 
-static void check_missing(struct audit *au)
+/* Every policy that governs scripts has to let such a host pass. */
+static bool check_bypass(struct audit *au, const struct judged *j)
+{
+	struct span source = {0};
+
+	for (size_t i = 0; i < j->list->count; i++) {
+		const struct csp_directive *d = csp_governing(&j->list->at[i], "script-src");
+		if (d != NULL && (source = bypass_of(au, d)).p == NULL)
+			return false;
+	}
+	if (source.p == NULL)
+		return false;
+	if (j->reports)
+		report_weakness(au, j, "csp-script-bypass-host");
+	else
+		audit_report(au, "csp-script-bypass-host", j->header, source,
+			"%.*s serves scripts or JSONP of anybody's choice, by the list of %s",
+			(int)source.len, source.p, names_bypass(au->names)->origin);
+	return true;
+}
+
+static void check_weaknesses(struct audit *au, const struct judged *j)
+{
+	bool found = check_bypass(au, j);
+
+	for (size_t i = 0; i < sizeof(weaknesses) / sizeof(weaknesses[0]); i++) {
+		if (!all_allow(j->list, weaknesses[i].directive, weaknesses[i].allows))
+			continue;
+		report_weakness(au, j, weaknesses[i].id);
+		found = found || strcmp(weaknesses[i].directive, "script-src") == 0;
+	}
+	if (!found && all_allow(j->list, "script-src", allows_any_host))
+		report_weakness(au, j, "csp-script-host-list");
+}
+
+static void check_missing(struct audit *au, const struct judged *j)
 {
 	static const struct {
 		const char *id, *directive;
@@ -283,10 +319,22 @@ static void check_missing(struct audit *au)
 	};
 
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
-		if (!is_governed(&au->csp, wanted[i].directive))
-			audit_report(au, wanted[i].id, NULL, (struct span){0}, NULL);
-	if (!has_frame_ancestors(&au->csp))
-		audit_report(au, "csp-frame-ancestors", NULL, (struct span){0}, NULL);
+		if (!is_governed(j->list, wanted[i].directive))
+			report_weakness(au, j, wanted[i].id);
+	if (!has_frame_ancestors(j->list))
+		report_weakness(au, j, "csp-frame-ancestors");
+}
+
+/* Of csp_collect's order: those that only report come last. */
+static struct csp_list part_of(const struct csp_list *all, bool enforced)
+{
+	size_t n = 0;
+
+	while (n < all->count && is_enforced(&all->at[n]))
+		n++;
+	if (enforced || n == all->count)
+		return (struct csp_list){all->at, enforced ? n : 0};
+	return (struct csp_list){all->at + n, all->count - n};
 }
 
 static bool script_has_nonce(const struct html *html, struct span nonce)
@@ -363,7 +411,9 @@ static void check_dynamic(struct audit *au, const struct csp_policy *p)
 
 void check_csp(struct audit *au)
 {
-	size_t enforced = 0, reporting = 0;
+	struct csp_list enforced = part_of(&au->csp, true), reporting = part_of(&au->csp, false);
+	const struct judged policy = {&enforced, NULL, false},
+			    report = {&reporting, CSP_REPORTS, enforced.count > 0};
 
 	for (size_t i = 0; i < au->csp.count; i++) {
 		const struct csp_policy *p = &au->csp.at[i];
@@ -372,14 +422,15 @@ void check_csp(struct audit *au)
 		check_http_sources(au, p);
 		check_dynamic(au, p);
 		check_connect(au, p);
-		enforced += is_enforced(p);
-		reporting += !is_enforced(p);
 	}
-	if (enforced == 0) {
-		audit_report(
-			au, reporting > 0 ? "csp-report-only" : "csp-missing", NULL, (struct span){0}, NULL);
-		return;
+	if (enforced.count == 0)
+		audit_report(au, reporting.count > 0 ? "csp-report-only" : "csp-missing",
+			reporting.count > 0 ? CSP_REPORTS : NULL, (struct span){0}, NULL);
+	for (int i = 0; i < 2; i++) {
+		const struct judged *j = i == 0 ? &policy : &report;
+		if (j->list->count == 0)
+			continue;
+		check_weaknesses(au, j);
+		check_missing(au, j);
 	}
-	check_weaknesses(au);
-	check_missing(au);
 }

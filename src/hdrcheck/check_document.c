@@ -201,10 +201,37 @@ static bool is_foreign(struct audit *au, struct span src)
 	return !span_eq_nocase(url.host, au->r->url.host) && (one.len == 0 || !span_eq_nocase(one, own));
 }
 
+/* Then nothing of an HTTPS page is fetched over plain HTTP. */
+static bool upgrades_requests(const struct csp_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->at[i].from != CSP_REPORT_ONLY &&
+			csp_find(&list->at[i], "upgrade-insecure-requests") != NULL)
+			return true;
+	return false;
+}
+
+static void check_plain_urls(struct audit *au)
+{
+	static const char *const ids[] = {[HTML_UPGRADED] = "mixed-content-upgraded",
+		[HTML_BLOCKED] = "mixed-content-blocked",
+		[HTML_FORM] = "form-over-http"};
+
+	for (enum html_use use = 0; use < HTML_USES; use++) {
+		const struct html_plain *p = &au->html.plain[use];
+		if (p->count > 0)
+			audit_report(au, ids[use], "", p->first,
+				"%zu over plain HTTP; the first, of <%s>: %.*s", p->count, p->element,
+				(int)p->first.len, p->first.p);
+	}
+}
+
 void check_scripts(struct audit *au)
 {
-	bool tls = url_is_tls(au->r->url.scheme);
+	bool tls = url_is_tls(au->r->url.scheme) && !upgrades_requests(&au->csp);
 
+	if (tls)
+		check_plain_urls(au);
 	for (size_t i = 0; i < au->html.count; i++) {
 		const struct html_element *e = &au->html.at[i];
 		if ((e->kind != HTML_SCRIPT && e->kind != HTML_LINK) || e->in_template)

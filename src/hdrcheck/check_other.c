@@ -136,7 +136,7 @@ static const struct {
 
 /* That hold one value by definition, and have no finding of their own for it. */
 static const char *const single[] = {
-	"Server", "Content-Type", "Referrer-Policy", "Location", "Permissions-Policy"};
+	"Server", "Content-Type", "Content-Length", "Referrer-Policy", "Location", "Permissions-Policy"};
 
 static bool has_digit(struct span s)
 {

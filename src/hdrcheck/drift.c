@@ -5,7 +5,6 @@
 #include "common/base/mem.h"
 #include "hdrcheck/drift.h"
 #include "hdrcheck/hops.h"
-#include "hdrcheck/text.h"
 
 struct drift {
 	json_t *by_url; /* URL -> record */
@@ -55,36 +54,6 @@ void drift_free(struct drift *d)
 	free(d);
 }
 
-/* A copy in which each nonce is the same, and cookies have no value. */
-static struct span normal(struct arena *a, struct span name, struct span value)
-{
-	if (span_eq_nocase(name, SPAN("set-cookie")))
-		return span_of(value.p, span_find(value, '='));
-	size_t at = text_find(value, SPAN("'nonce-"));
-	if (at == value.len)
-		return value;
-	size_t end = at + 7 + span_find(span_skip(value, at + 7), '\'');
-	struct span tail = span_skip(value, end);
-	return span_str(arena_printf(a, "%.*s'nonce-%.*s", (int)at, value.p, (int)tail.len, tail.p));
-}
-
-/* The lines of a name, joined. */
-static struct span joined(struct arena *a, const struct fields *headers, struct span name)
-{
-	struct span out = {0};
-
-	for (size_t i = 0; i < headers->count; i++) {
-		const struct field *f = &headers->at[i];
-		if (!span_eq_nocase(f->name, name))
-			continue;
-		struct span v = normal(a, name, f->value);
-		out = out.p == NULL ? v
-				    : span_str(arena_printf(
-					      a, "%.*s + %.*s", (int)out.len, out.p, (int)v.len, v.p));
-	}
-	return out;
-}
-
 /* Report the headers of `some` that are otherwise in `other`; each pair of the two once. */
 static void compare(struct audit *au, const struct fields *then, const struct fields *now,
 	const struct fields *names, bool only_new)
@@ -95,7 +64,8 @@ static void compare(struct audit *au, const struct fields *then, const struct fi
 			continue;
 		if (only_new && header_find(then, name) != NULL)
 			continue;
-		struct span before = joined(&au->arena, then, name), after = joined(&au->arena, now, name);
+		struct span before = response_stable(&au->arena, then, name),
+			    after = response_stable(&au->arena, now, name);
 		if (span_eq(before, after))
 			continue;
 		audit_report(au, "drift", arena_copy(&au->arena, name).p, after, "it was \"%.*s\"",

@@ -13,6 +13,7 @@ struct view {
 
 struct eval {
 	struct arena *arena;
+	const struct bypass_list *bypass;
 	struct eval_list *out;
 	size_t policy;
 	bool meta;
@@ -298,7 +299,7 @@ static void check_script_hosts(struct eval *e, const char *name, const struct cs
 		bool self = span_eq(v, SPAN("'self'"));
 		if (!self && (v.p[0] == '\'' || is_scheme(v) || span_find(v, '.') == v.len))
 			continue;
-		bool hit = !self && bypass_script(v, eval) != NULL;
+		bool hit = !self && bypass_script(e->bypass, v, eval) != NULL;
 		report(e, "SCRIPT_ALLOWLIST_BYPASS", hit ? "HIGH" : "MEDIUM_MAYBE", name, v);
 	}
 }
@@ -313,7 +314,7 @@ static void check_objects(struct eval *e)
 		(types != NULL && !lists(types, "application/x-shockwave-flash")))
 		return;
 	for (size_t i = 0; i < d->count; i++) {
-		if (bypass_find(bypass_flash, d->values[i]) != NULL)
+		if (bypass_find(e->bypass->flash, d->values[i]) != NULL)
 			report(e, "OBJECT_ALLOWLIST_BYPASS", "HIGH", name, d->values[i]);
 		else if (strcmp(name, "object-src") == 0)
 			report(e, "OBJECT_ALLOWLIST_BYPASS", "MEDIUM_MAYBE", name, d->values[i]);
@@ -448,12 +449,14 @@ static void judge(struct eval *e)
 	check_reporting(e);
 }
 
-void evaluator_judge(struct arena *a, const struct csp_list *policies, struct eval_list *out)
+void evaluator_judge(struct arena *a, const struct csp_list *policies, const struct bypass_list *bypass,
+	struct eval_list *out)
 {
 	*out = (struct eval_list){0};
 	for (size_t i = 0; i < policies->count; i++) {
 		const struct csp_policy *p = &policies->at[i];
-		struct eval e = {.arena = a, .out = out, .policy = i, .meta = p->from == CSP_META};
+		struct eval e = {
+			.arena = a, .bypass = bypass, .out = out, .policy = i, .meta = p->from == CSP_META};
 		if (p->from == CSP_REPORT_ONLY)
 			continue;
 		normalise(a, p->text, &e.parsed);

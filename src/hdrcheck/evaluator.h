@@ -3,6 +3,7 @@
 #ifndef HDRCHECK_EVALUATOR_H
 #define HDRCHECK_EVALUATOR_H
 
+#include "hdrcheck/bypass.h"
 #include "hdrcheck/csp.h"
 
 struct eval_finding {
@@ -19,6 +20,7 @@ struct eval_list {
 };
 
 /* Append the findings about the enforced policies of the list. */
-void evaluator_judge(struct arena *a, const struct csp_list *policies, struct eval_list *out);
+void evaluator_judge(struct arena *a, const struct csp_list *policies, const struct bypass_list *bypass,
+	struct eval_list *out);
 
 #endif

@@ -1,29 +1,13 @@
 /* libcurl's multi interface, and the requests that one target takes. */
-#include <curl/curl.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "common/base/buf.h"
 #include "common/base/duration.h"
 #include "common/base/mem.h"
 #include "hdrcheck/audit.h"
-#include "hdrcheck/fetch.h"
+#include "hdrcheck/fetch_private.h"
 
-#define POLL_MS 1000
-
-enum phase {
-	PHASE_PAGE,      /* the URL and what it redirects to */
-	PHASE_AGAIN,     /* the last one again: is the nonce of its policy a fresh one? */
-	PHASE_PREFLIGHT, /* OPTIONS to the last URL */
-	PHASE_PROBE, /* the same in the name of origins that a careless comparison takes for the host's own */
-	PHASE_TWIN,  /* the same on plain HTTP */
-};
-
-struct fetch {
-	const struct fetch_options *options;
-	CURLM *multi;
-	struct curl_slist *connect_to, *resolve;
-};
+#define POLL_MS 100
 
 /* One request in flight. */
 struct fetch_transfer {
@@ -38,14 +22,6 @@ struct fetch_transfer {
 	struct buf body;
 	char error[CURL_ERROR_SIZE];
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* --- What arrives --- */
 
@@ -63,6 +39,7 @@ static const char *take_head_line(struct fetch_transfer *x, struct span line)
 		if (!span_to_u64(span_cut(span_trim(rest), ' ', &value), 999, &status) || status < 100)
 			return "the status line has no status";
 		x->r->status = (int)status;
+		x->r->http_version = response_version(line);
 		x->head_done = false;
 		return NULL;
 	}
@@ -169,14 +146,16 @@ static struct curl_slist *headers_for(
 		list = curl_slist_append(list, line);
 		free(line);
 	}
-	if (t->phase == PHASE_PREFLIGHT || t->phase == PHASE_PROBE)
+	if (t->phase == FETCH_PREFLIGHT || t->phase == FETCH_PROBE)
 		list = curl_slist_append(list, "Access-Control-Request-Method: GET");
+	if (t->phase == FETCH_SIDE && t->condition != NULL)
+		list = curl_slist_append(list, t->condition);
 	for (size_t i = 0; t->websocket && i < sizeof(upgrade) / sizeof(upgrade[0]); i++)
 		list = curl_slist_append(list, upgrade[i]);
 	return list;
 }
 
-static void request(struct fetch *f, struct fetch_target *t, struct response *r, struct span url, bool verify)
+void fetch_request(struct fetch *f, struct fetch_target *t, struct response *r, struct span url, bool verify)
 {
 	struct fetch_transfer *x = mem_alloc(sizeof(*x));
 	struct err err;
@@ -199,224 +178,18 @@ static void request(struct fetch *f, struct fetch_target *t, struct response *r,
 	curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, x->headers);
 	if (t->websocket)
 		curl_easy_setopt(x->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	if (t->phase == PHASE_PREFLIGHT || t->phase == PHASE_PROBE)
+	if (t->phase == FETCH_PREFLIGHT || t->phase == FETCH_PROBE)
 		curl_easy_setopt(x->easy, CURLOPT_CUSTOMREQUEST, "OPTIONS");
+	if (t->phase == FETCH_SIDE && t->side == FETCH_SIDE_HEAD)
+		curl_easy_setopt(x->easy, CURLOPT_NOBODY, 1L);
+	if (t->phase == FETCH_SIDE && t->side == FETCH_SIDE_HTTP)
+		curl_easy_setopt(x->easy, CURLOPT_HTTP_VERSION,
+			t->steps[t->count - 1].http_version == 20 ? (long)CURL_HTTP_VERSION_1_1
+								  : (long)CURL_HTTP_VERSION_2TLS);
 	curl_multi_add_handle(f->multi, x->easy);
 }
 
-/* --- The way from one request to the next --- */
-
-static struct response *new_step(struct fetch_target *t)
-{
-	t->steps = arena_more(&t->arena, t->steps, t->count, sizeof(*t->steps));
-	t->steps[t->count] = (struct response){0};
-	return &t->steps[t->count++];
-}
-
-static void add_to_chain(struct fetch_target *t, const struct response *r)
-{
-	t->chain = arena_more(&t->arena, t->chain, t->chain_count, sizeof(*t->chain));
-	t->chain[t->chain_count++] = (struct response_step){r->request_url, r->status};
-}
-
-static bool is_redirect(int status)
-{
-	return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
-
-/* Where a response leads; a NULL pointer when nowhere that can be fetched. */
-static struct span location_of(struct fetch_target *t, const struct response *r)
-{
-	struct span location = header_value(&r->headers, SPAN("location")), out = {0};
-	CURLU *u = curl_url();
-	char *text = NULL;
-	struct url url;
-	struct err err;
-
-	if (is_redirect(r->status) && location.len > 0 && u != NULL &&
-		curl_url_set(u, CURLUPART_URL, r->request_url.p, 0) == CURLUE_OK &&
-		curl_url_set(u, CURLUPART_URL, arena_copy(&t->arena, location).p, CURLU_URLENCODE) ==
-			CURLUE_OK &&
-		curl_url_set(u, CURLUPART_FRAGMENT, NULL, 0) == CURLUE_OK &&
-		curl_url_get(u, CURLUPART_URL, &text, 0) == CURLUE_OK)
-		out = arena_copy(&t->arena, span_str(text));
-	curl_free(text);
-	curl_url_cleanup(u);
-	return out.p != NULL && url_parse(out, &url, &err) == 0 ? out : (struct span){0};
-}
-
-static void finish(struct fetch_target *t)
-{
-	struct response *last = &t->steps[t->count - 1];
-
-	t->done = true;
-	t->took_ms = now_ms() - t->started_ms;
-	if (t->failed)
-		return;
-	last->host = t->steps[0].url.host;
-	last->http_chain = t->chain;
-	last->http_chain_count = t->chain_count;
-	last->has_http_chain = t->chain_count > 0;
-	last->again = t->again.headers;
-	t->again.headers = (struct fields){0};
-	if (t->preflight.status > 0) {
-		last->has_cors = true;
-		last->cors = t->preflight.headers;
-		last->cors_status = t->preflight.status;
-		last->cors_origin = SPAN(RESPONSE_PROBE_ORIGIN);
-		t->preflight.headers = (struct fields){0};
-	}
-}
-
-static void start_twin(struct fetch *f, struct fetch_target *t)
-{
-	const struct url *url = &t->steps[0].url;
-	bool usual = url->scheme == URL_HTTPS && url->port == 443;
-
-	t->origin = NULL;
-	if (url->scheme == URL_HTTP) /* it was the page itself */
-		for (size_t i = 0; i < t->count; i++)
-			add_to_chain(t, &t->steps[i]);
-	if (!usual) {
-		finish(t);
-		return;
-	}
-	const char *text = arena_printf(&t->arena, "http://%.*s%.*s%s%.*s", (int)url->host.len, url->host.p,
-		(int)url->path.len, url->path.p, url->query.p != NULL ? "?" : "", (int)url->query.len,
-		url->query.p != NULL ? url->query.p : "");
-	t->phase = PHASE_TWIN;
-	request(f, t, &t->twin, span_str(text), true);
-}
-
-/* --- Preflights --- */
-
-#define PROBES 3
-
-/* An origin that is not the host's, and that a comparison of the end or the beginning alone lets pass. */
-static const char *probe_origin(struct fetch_target *t, size_t index)
-{
-	const struct url *url = &t->steps[t->count - 1].url;
-	int len = (int)url->host.len;
-
-	switch (index) {
-	case 0: return "null";
-	case 1: return arena_printf(&t->arena, "https://%.*s.evil.example", len, url->host.p);
-	default: return arena_printf(&t->arena, "https://evil%.*s", len, url->host.p);
-	}
-}
-
-/* Was the probe's origin allowed? Then it is remembered. */
-static void note_probe(struct fetch_target *t)
-{
-	struct response *last = &t->steps[t->count - 1];
-	struct span allowed = header_value(&t->probe.headers, SPAN("access-control-allow-origin"));
-
-	if (t->probe.status >= 200 && t->probe.status < 300 && span_eq(allowed, span_str(t->origin))) {
-		last->origins =
-			arena_more(&t->arena, last->origins, last->origin_count, sizeof(*last->origins));
-		last->origins[last->origin_count++] = t->origin;
-	}
-}
-
-/* The next probe. None is sent to who answers preflights without allowing any origin. */
-static void next_probe(struct fetch *f, struct fetch_target *t)
-{
-	struct span allowed = header_value(&t->preflight.headers, SPAN("access-control-allow-origin"));
-	bool any = span_eq(allowed, SPAN("*")) || span_eq(allowed, SPAN(RESPONSE_PROBE_ORIGIN));
-	/* One that refuses a stranger may well take what looks like its own; that it compares shows in Vary. */
-	bool speaks_cors =
-		allowed.p != NULL || header_has_token(&t->preflight.headers, SPAN("vary"), SPAN("origin"));
-
-	if (!speaks_cors || any || t->probes_sent == PROBES) {
-		start_twin(f, t);
-		return;
-	}
-	t->phase = PHASE_PROBE;
-	t->origin = probe_origin(t, t->probes_sent++);
-	request(f, t, &t->probe, t->steps[t->count - 1].request_url, !t->tls_invalid);
-}
-
-static void start_preflight(struct fetch *f, struct fetch_target *t)
-{
-	t->phase = PHASE_PREFLIGHT;
-	t->origin = RESPONSE_PROBE_ORIGIN;
-	request(f, t, &t->preflight, t->steps[t->count - 1].request_url, !t->tls_invalid);
-}
-
-/* --- Nonces --- */
-
-static bool has_nonce(const struct fields *headers)
-{
-	for (size_t i = 0; i < headers->count; i++)
-		if (span_eq_nocase(headers->at[i].name, SPAN("content-security-policy")) &&
-			memmem(headers->at[i].value.p, headers->at[i].value.len, "'nonce-", 7) != NULL)
-			return true;
-	return false;
-}
-
-/* --- Steps --- */
-
-static void fail(struct fetch_target *t, const char *why)
-{
-	t->failed = true;
-	err_set(&t->err, "%s", why);
-	finish(t);
-}
-
-static void page_arrived(struct fetch *f, struct fetch_target *t)
-{
-	struct response *r = &t->steps[t->count - 1];
-	struct span next = location_of(t, r);
-
-	if (t->once || t->websocket) {
-		finish(t);
-	} else if (next.p == NULL && has_nonce(&r->headers)) {
-		t->phase = PHASE_AGAIN;
-		request(f, t, &t->again, r->request_url, !t->tls_invalid);
-	} else if (next.p == NULL) {
-		start_preflight(f, t);
-	} else if ((int64_t)t->count > f->options->max_redirs) {
-		fail(t, "too many redirects");
-	} else {
-		request(f, t, new_step(t), next, true);
-	}
-}
-
-static void twin_arrived(struct fetch *f, struct fetch_target *t)
-{
-	add_to_chain(t, &t->twin);
-	struct span next = location_of(t, &t->twin);
-	if (next.p != NULL && (int64_t)t->chain_count <= f->options->max_redirs)
-		request(f, t, &t->twin, next, !t->tls_invalid);
-	else
-		finish(t);
-}
-
-static void arrived(struct fetch *f, struct fetch_target *t)
-{
-	switch ((enum phase)t->phase) {
-	case PHASE_PAGE: page_arrived(f, t); break;
-	case PHASE_AGAIN: start_preflight(f, t); break;
-	case PHASE_PREFLIGHT: next_probe(f, t); break;
-	case PHASE_PROBE:
-		note_probe(t);
-		next_probe(f, t);
-		break;
-	case PHASE_TWIN: twin_arrived(f, t); break;
-	}
-}
-
-/* A request did not work out: the page must, the others need not. */
-static void missed(struct fetch *f, struct fetch_target *t, const char *why)
-{
-	switch ((enum phase)t->phase) {
-	case PHASE_PAGE: fail(t, why); break;
-	case PHASE_AGAIN: start_preflight(f, t); break;
-	case PHASE_PREFLIGHT:
-	case PHASE_PROBE: start_twin(f, t); break;
-	case PHASE_TWIN: finish(t); break;
-	}
-}
+/* --- The end of a request --- */
 
 static const char *phase_of(CURLcode code)
 {
@@ -429,6 +202,17 @@ static const char *phase_of(CURLcode code)
 	}
 }
 
+/* libcurl has its own limit for a line of a head, and a strange word for it. */
+static const char *reason(struct fetch_transfer *x, CURLcode code)
+{
+	if (x->fault != NULL)
+		return x->fault;
+	if (code == CURLE_OUT_OF_MEMORY && !x->head_done)
+		return "the head of the response is larger than is allowed";
+	return arena_printf(&x->target->arena, "%s%s", phase_of(code),
+		x->error[0] != '\0' ? x->error : curl_easy_strerror(code));
+}
+
 static void transfer_done(struct fetch *f, struct fetch_transfer *x, CURLcode code)
 {
 	struct fetch_target *t = x->target;
@@ -437,10 +221,7 @@ static void transfer_done(struct fetch *f, struct fetch_transfer *x, CURLcode co
 	/* An answer that never ends is judged by what came of it. */
 	bool good = x->fault == NULL &&
 		    (code == CURLE_OK || (x->head_done && (x->stopped || code == CURLE_OPERATION_TIMEDOUT)));
-	const char *why = x->fault != NULL
-				  ? x->fault
-				  : arena_printf(&t->arena, "%s%s", phase_of(code),
-					    x->error[0] != '\0' ? x->error : curl_easy_strerror(code));
+	const char *why = reason(x, code);
 
 	curl_multi_remove_handle(f->multi, x->easy);
 	curl_easy_cleanup(x->easy);
@@ -451,12 +232,12 @@ static void transfer_done(struct fetch *f, struct fetch_transfer *x, CURLcode co
 	free(x);
 	t->transfer = NULL;
 	if (good)
-		arrived(f, t);
+		fetch_arrived(f, t);
 	else if (bad_certificate && f->options->insecure) {
 		t->tls_invalid = true;
-		request(f, t, r, r->request_url, false);
+		fetch_request(f, t, r, r->request_url, false);
 	} else
-		missed(f, t, why);
+		fetch_missed(f, t, why);
 }
 
 /* --- Targets --- */
@@ -471,6 +252,8 @@ void fetch_target_fini(struct fetch_target *t)
 {
 	for (size_t i = 0; i < t->count; i++)
 		response_fini(&t->steps[i]);
+	for (size_t i = 0; i < FETCH_SIDES; i++)
+		response_fini(&t->sides[i]);
 	response_fini(&t->twin);
 	response_fini(&t->preflight);
 	response_fini(&t->probe);
@@ -480,23 +263,8 @@ void fetch_target_fini(struct fetch_target *t)
 
 void fetch_start(struct fetch *f, struct fetch_target *t)
 {
-	struct response *first = new_step(t);
-	struct err err;
-	struct url url;
-
-	t->started_ms = now_ms();
-	if (url_parse(span_str(t->url), &url, &err) < 0) {
-		fail(t, err.text);
-		return;
-	}
-	t->websocket = url.scheme == URL_WS || url.scheme == URL_WSS;
-	t->origin = t->websocket ? RESPONSE_PROBE_ORIGIN : NULL;
-	const char *rest = strchr(t->url, ':');
-	request(f, t, first,
-		t->websocket ? span_str(arena_printf(
-				       &t->arena, "%s%s", url_is_tls(url.scheme) ? "https" : "http", rest))
-			     : span_str(t->url),
-		true);
+	t->started_ms = fetch_clock_ms();
+	fetch_begin(f, t);
 }
 
 void fetch_abandon(struct fetch *f, struct fetch_target *t)
@@ -527,6 +295,8 @@ void fetch_wait(struct fetch *f, const struct fetch_target *t)
 			curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &private);
 			transfer_done(f, (struct fetch_transfer *)(void *)private, m->data.result);
 		}
+		if (f->tick != NULL)
+			f->tick(f->tick_arg);
 		if (!t->done)
 			curl_multi_poll(f->multi, NULL, 0, POLL_MS, NULL);
 	}
@@ -545,6 +315,12 @@ struct fetch *fetch_new(const struct fetch_options *options, struct err *err)
 	f->connect_to = list_of(&options->connect_to);
 	f->resolve = list_of(&options->resolve);
 	return f;
+}
+
+void fetch_on_tick(struct fetch *f, void (*tick)(void *arg), void *arg)
+{
+	f->tick = tick;
+	f->tick_arg = arg;
 }
 
 void fetch_free(struct fetch *f)

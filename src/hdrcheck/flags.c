@@ -17,6 +17,10 @@ static const struct opt options[] = {
 	{0, "profile", "NAME", "the same, built in: " POLICY_PROFILES, OPT_TEXT(struct flags, profile),
 		"OUTBORE_HDRCHECK_PROFILE"},
 	{0, "paths", "PATH,...", "look at these paths of each URL", OPT_LIST(struct flags, paths), NULL},
+	{0, "deep", NULL,
+		"look beside each page too: at a missing one, HEAD, both versions of HTTP, an asset,\n"
+		"                                   a 304 and plain HTTP",
+		OPT_BOOL(struct flags, fetch.deep), NULL},
 	{0, "grade-at-least", "GRADE", "fail below this grade of the Observatory: A+, A, ... F",
 		OPT_TEXT(struct flags, grade), NULL},
 	{0, "fail-on", "SEVERITY",
@@ -31,6 +35,8 @@ static const struct opt options[] = {
 		OPT_NUMBER(struct flags, algorithm, 4, 6), NULL},
 	{0, "preload", "FILE", "the HSTS preload list, as JSON", OPT_TEXT(struct flags, preload),
 		"OUTBORE_HDRCHECK_PRELOAD"},
+	{0, "bypass-list", "PATH", "hosts that defeat policies, as csp_evaluator lists them",
+		OPT_TEXT(struct flags, bypass_list), "OUTBORE_HDRCHECK_BYPASS_LIST"},
 	{0, "from-curl", "FILE", "judge what `curl -i URL` wrote to FILE", OPT_TEXT(struct flags, from_curl),
 		NULL},
 	{0, "format", "FORMAT", "text, json, sarif, junit or github", OPT_TEXT(struct flags, format_text),
@@ -66,6 +72,7 @@ static const struct opt_program program = {
 	.more = "exit status: 0 good, 1 findings or a policy that is not met, 2 usage, 3 could not fetch or "
 		"read\n",
 	.options = options,
+	.env_prefix = "OUTBORE_HDRCHECK_",
 };
 
 static int check_severity(struct flags *c, struct err *err)
@@ -115,11 +122,11 @@ static int check_policy(const struct flags *c, struct err *err)
 }
 
 /* A name is needed to speak of it, and must not be half of a URL with "=" in it. */
-static int check_hops(const struct opt_list *hops, struct err *err)
+static int check_hop_list(const struct opt_list *hops, bool records, struct err *err)
 {
-	if (hops->count > HOPS_MAX)
+	if (hops->count > HOPS_MAX - (records ? 1 : 0))
 		return err_set(err, "--hop: at most %d", HOPS_MAX);
-	if (hops->count == 1)
+	if (hops->count == 1 && !records)
 		return err_set(err, "--hop: there is nothing to compare one hop with");
 	for (size_t i = 0; i < hops->count; i++) {
 		struct span url, name = span_cut(span_str(hops->items[i]), '=', &url);
@@ -129,16 +136,17 @@ static int check_hops(const struct opt_list *hops, struct err *err)
 	return 0;
 }
 
-static int check(struct flags *c, int argc, struct err *err)
+static int check(struct flags *c, int argc, char **argv, struct err *err)
 {
 	if (c->algorithm != 4 && c->algorithm != 6)
 		return err_set(err, "--algorithm: 4 or 6");
 	if (c->grade != NULL && observatory_grade_at_least("F", c->grade) < 0)
 		return err_set(err, "--grade-at-least: \"%s\" is no grade (A+, A, A-, ... F)", c->grade);
-	if (check_hops(&c->hops, err) < 0)
+	bool records = argc == 1 && strcmp(argv[0], "-") == 0;
+	if (check_hop_list(&c->hops, records, err) < 0)
 		return -1;
-	if (c->hops.count > 0 ? argc > 0 : argc == 0)
-		return err_set(err, c->hops.count > 0 ? "with --hop there are no other URLs"
+	if (c->hops.count > 0 ? argc > 0 && !records : argc == 0)
+		return err_set(err, c->hops.count > 0 ? "with --hop there are no other URLs, only \"-\""
 						      : "which URL? see hdrcheck --help");
 	if (c->from_curl != NULL && argc != 1)
 		return err_set(err, "--from-curl takes one URL: the one that was asked for");
@@ -158,7 +166,7 @@ enum opt_result flags_parse(struct flags *c, int *argc, char ***argv, struct err
 	enum opt_result result = opt_parse(&program, c, &seen, argc, argv, err);
 	if (result == OPT_RUN)
 		result = opt_environment(&program, c, &seen, err);
-	if (result == OPT_RUN && check(c, *argc, err) < 0)
+	if (result == OPT_RUN && check(c, *argc, *argv, err) < 0)
 		result = OPT_BAD;
 	return result;
 }

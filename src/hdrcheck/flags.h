@@ -11,7 +11,7 @@
 struct flags {
 	struct fetch_options fetch;
 	struct opt_list hops, paths;
-	const char *policy, *profile, *grade, *expect, *suggest, *preload, *from_curl;
+	const char *policy, *profile, *grade, *expect, *suggest, *preload, *bypass_list, *from_curl;
 	const char *fail_on_text, *format_text, *colour_text;
 	bool json, quiet;
 	int64_t algorithm;

@@ -103,6 +103,9 @@ void hops_compare(struct arena *a, struct hops *h)
 {
 	for (size_t i = 0; i < h->count; i++)
 		add_rows(a, h, h->at[i].r);
+	for (size_t i = 0; i < h->count; i++)
+		h->at[i].product =
+			i + 1 < h->count ? product_of(h->at[i].r, h->at[i + 1].r) : PRODUCT_UNKNOWN;
 	for (size_t row = 0; row < h->row_count; row++) {
 		struct hop_row *r = &h->rows[row];
 		for (size_t i = 0; i < h->count; i++) {
@@ -111,6 +114,7 @@ void hops_compare(struct arena *a, struct hops *h)
 			r->lines[i] = header_count(here, r->name);
 			if (i + 1 < h->count)
 				r->change[i] = change_of(here, &h->at[i + 1].r->headers, r->name);
+			r->look[i] = product_look(a, h->at[i].product, r->change[i], r->name);
 		}
 	}
 }

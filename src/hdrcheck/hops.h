@@ -2,24 +2,16 @@
 #ifndef HDRCHECK_HOPS_H
 #define HDRCHECK_HOPS_H
 
-#include "hdrcheck/response.h"
+#include "hdrcheck/audit.h"
+#include "hdrcheck/product.h"
 
 #define HOPS_MAX 16
-
-enum hop_change {
-	HOP_SAME,
-	HOP_ADDED,   /* the hop behind it has no such header */
-	HOP_REMOVED, /* the hop behind it has it */
-	HOP_CHANGED, /* as many lines, another value */
-	HOP_DOUBLED, /* more lines than the hop behind it has, and more than one */
-	HOP_FEWER,   /* some of the lines are gone */
-	HOP_RECASED, /* the name is spelt differently */
-};
 
 struct hop {
 	const char *name;
 	const char *url;
 	const struct response *r; /* borrowed */
+	enum product product;     /* hops_compare */
 };
 
 /* A header at every hop. */
@@ -29,6 +21,7 @@ struct hop_row {
 	size_t lines[HOPS_MAX];
 	enum hop_change change
 		[HOPS_MAX]; /* against the hop behind it; that of the last hop, the application, is SAME */
+	const char *look[HOPS_MAX]; /* what to look for in the hop's configuration; NULL: nothing */
 };
 
 struct hops {
@@ -46,5 +39,7 @@ const char *hop_change_name(enum hop_change change);
 /* The hop that the header as it arrives outside comes from: the innermost from which on it stays the same. NULL when there
  * is no such header. */
 const char *hops_origin(const struct hops *h, struct span header);
+/* Say of each finding which hop its header comes from, and report what hops do to security headers. */
+void check_hops(struct audit *au, const struct hops *h);
 
 #endif

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "hdrcheck/html.h"
+#include "hdrcheck/text.h"
 
 /* --- Memory: all of it is on one list, and a document that wants too much is left by longjmp --- */
 
@@ -132,12 +133,99 @@ static bool kind_of(const GumboNode *n, enum html_kind *kind)
 	return true;
 }
 
+/* --- URLs over plain HTTP --- */
+
+static const struct {
+	GumboTag tag;
+	const char *attribute;
+	enum html_use use;
+} uses[] = {
+	{GUMBO_TAG_IMG, "src", HTML_UPGRADED},
+	{GUMBO_TAG_IMG, "srcset", HTML_BLOCKED},
+	{GUMBO_TAG_SOURCE, "src", HTML_UPGRADED},
+	{GUMBO_TAG_SOURCE, "srcset", HTML_BLOCKED},
+	{GUMBO_TAG_AUDIO, "src", HTML_UPGRADED},
+	{GUMBO_TAG_VIDEO, "src", HTML_UPGRADED},
+	{GUMBO_TAG_VIDEO, "poster", HTML_UPGRADED},
+	{GUMBO_TAG_INPUT, "src", HTML_UPGRADED},
+	{GUMBO_TAG_BODY, "background", HTML_UPGRADED},
+	{GUMBO_TAG_TRACK, "src", HTML_BLOCKED},
+	{GUMBO_TAG_IFRAME, "src", HTML_BLOCKED},
+	{GUMBO_TAG_FRAME, "src", HTML_BLOCKED},
+	{GUMBO_TAG_EMBED, "src", HTML_BLOCKED},
+	{GUMBO_TAG_OBJECT, "data", HTML_BLOCKED},
+	{GUMBO_TAG_BASE, "href", HTML_BLOCKED}, /* for all that is relative to it */
+	{GUMBO_TAG_FORM, "action", HTML_FORM},
+	{GUMBO_TAG_INPUT, "formaction", HTML_FORM},
+	{GUMBO_TAG_BUTTON, "formaction", HTML_FORM},
+};
+
+/* A URL, or of a set of images the first that is over plain HTTP; a NULL pointer when none is. */
+static struct span plain_url(const char *text, bool is_set)
+{
+	struct span rest = span_str(text), item = text_trim(rest), url;
+
+	if (!is_set)
+		return span_starts_nocase(item, SPAN("http://")) ? item : (struct span){0};
+	while (text_piece(&rest, ',', &item))
+		if (text_word(&item, &url) && span_starts_nocase(url, SPAN("http://")))
+			return url;
+	return (struct span){0};
+}
+
+static void note_plain(struct walk *w, const GumboNode *n, const char *attribute, enum html_use use)
+{
+	const GumboAttribute *at = gumbo_get_attribute(&n->v.element.attributes, attribute);
+	struct html_plain *p = &w->out->plain[use];
+
+	if (at == NULL)
+		return;
+	struct span url = plain_url(at->value, strcmp(attribute, "srcset") == 0);
+	if (url.p == NULL || p->count++ > 0)
+		return;
+	p->first = arena_copy(w->arena, url);
+	p->element = gumbo_normalized_tagname(n->v.element.tag);
+}
+
+/* What a link loads depends on what it is for; most load nothing. */
+static void note_link(struct walk *w, const GumboNode *n)
+{
+	static const struct {
+		const char *rel;
+		enum html_use use;
+	} rels[] = {{"stylesheet", HTML_BLOCKED}, {"manifest", HTML_BLOCKED}, {"preload", HTML_BLOCKED},
+		{"modulepreload", HTML_BLOCKED}, {"icon", HTML_UPGRADED},
+		{"apple-touch-icon", HTML_UPGRADED}};
+	const GumboAttribute *rel = gumbo_get_attribute(&n->v.element.attributes, "rel");
+	struct span rest = span_str(rel != NULL ? rel->value : ""), word;
+
+	while (text_word(&rest, &word))
+		for (size_t i = 0; i < sizeof(rels) / sizeof(rels[0]); i++)
+			if (span_eq_nocase(word, span_str(rels[i].rel))) {
+				note_plain(w, n, "href", rels[i].use);
+				return;
+			}
+}
+
+/* Templates and what is for browsers without scripts load nothing by themselves. */
+static void note_plain_urls(struct walk *w, const GumboNode *n)
+{
+	if (w->templates > 0 || w->noscripts > 0 || n->v.element.tag_namespace != GUMBO_NAMESPACE_HTML)
+		return;
+	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++)
+		if (uses[i].tag == n->v.element.tag)
+			note_plain(w, n, uses[i].attribute, uses[i].use);
+	if (n->v.element.tag == GUMBO_TAG_LINK)
+		note_link(w, n);
+}
+
 static void enter(struct walk *w, const GumboNode *n)
 {
 	struct arena *a = w->arena;
 	struct html *out = w->out;
 	enum html_kind kind;
 
+	note_plain_urls(w, n);
 	out->inline_handlers = out->inline_handlers || has_handler(n);
 	if (kind_of(n, &kind)) {
 		out->at = arena_more(a, out->at, out->count, sizeof(*out->at));

@@ -27,10 +27,25 @@ struct html_element {
 	bool has_text; /* an inline script that is not empty */
 };
 
+/* What becomes, on an HTTPS page, of a URL over plain HTTP (Mixed Content, 3 and 4). */
+enum html_use {
+	HTML_UPGRADED, /* images and media: fetched over HTTPS in its place, by old browsers as it is */
+	HTML_BLOCKED,  /* frames, styles, plugins, sets of images: not fetched */
+	HTML_FORM,     /* where a form is sent: a warning at most */
+	HTML_USES,
+};
+
+struct html_plain {
+	size_t count;
+	struct span first;   /* URL */
+	const char *element; /* that has it */
+};
+
 struct html {
 	struct html_element *at; /* in document order */
 	size_t count;
-	bool inline_handlers; /* an onload= or the like somewhere */
+	bool inline_handlers;               /* an onload= or the like somewhere */
+	struct html_plain plain[HTML_USES]; /* URLs over plain HTTP, those of scripts apart */
 };
 
 /* Read the first HTML_BYTES_MAX bytes of text. -1 when the tree would take more than HTML_MEMORY_MAX, or

@@ -10,8 +10,9 @@
 #include "hdrcheck/names.h"
 
 struct names {
-	const psl_ctx_t *suffixes; /* libpsl's own */
-	json_t *preload;           /* owned; NULL: none */
+	const psl_ctx_t *suffixes;  /* libpsl's own */
+	json_t *preload;            /* owned; NULL: none */
+	struct bypass_list *bypass; /* owned; NULL: the one that is built in */
 };
 
 static json_t *read_preload(const char *path, struct err *err)
@@ -33,13 +34,14 @@ static json_t *read_preload(const char *path, struct err *err)
 	return list;
 }
 
-struct names *names_new(const char *preload, struct err *err)
+struct names *names_new(const char *preload, const char *bypass, struct err *err)
 {
 	struct names *n = mem_alloc(sizeof(*n));
 
 	n->suffixes = psl_builtin();
-	if (preload != NULL && (n->preload = read_preload(preload, err)) == NULL) {
-		free(n);
+	if ((preload != NULL && (n->preload = read_preload(preload, err)) == NULL) ||
+		(bypass != NULL && (n->bypass = bypass_read(bypass, err)) == NULL)) {
+		names_free(n);
 		return NULL;
 	}
 	return n;
@@ -50,7 +52,13 @@ void names_free(struct names *n)
 	if (n == NULL)
 		return;
 	json_decref(n->preload);
+	bypass_free(n->bypass);
 	free(n);
+}
+
+const struct bypass_list *names_bypass(const struct names *n)
+{
+	return n->bypass != NULL ? n->bypass : &bypass_builtin;
 }
 
 bool names_is_address(struct span host)

@@ -87,8 +87,8 @@ static void report_unwanted(struct audit *au, const struct fields *then, const s
 bool policy_check(struct audit *au, const struct headerpolicy *p)
 {
 	const struct fields *now = &au->r->headers;
-	struct headerpolicy_subject subject = {au->r->url.host, au->r->url.path, au->r->status};
-	struct headerpolicy_scratch scratch;
+	struct headerpolicy_subject subject = {au->r->url.host, au->r->url.path, au->r->status, {0}};
+	struct headerpolicy_scratch scratch = {0};
 	struct fields then = {0};
 	size_t before = au->count;
 
@@ -105,6 +105,7 @@ bool policy_check(struct audit *au, const struct headerpolicy *p)
 	if (au->count == before && then.count != now->count)
 		audit_report(au, "policy-different", "", (struct span){0},
 			"the policy asks for fewer lines of a header");
+	headerpolicy_scratch_free(&scratch);
 	header_free(&then);
 	return au->count == before;
 }

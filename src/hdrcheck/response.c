@@ -1,6 +1,8 @@
 /* Responses from records and from captures; joined values. */
 #include "hdrcheck/response.h"
+#include "common/base/buf.h"
 #include "common/base/utf8.h"
+#include "hdrcheck/text.h"
 
 /* Names of which clients keep the first line only (Node.js, which the Observatory runs on; most are singletons of
  * RFC 9110). */
@@ -40,6 +42,47 @@ struct span response_value(struct arena *a, const struct fields *headers, const 
 		at += f->value.len;
 	}
 	return span_of(joined, at);
+}
+
+/* Append the value in which each nonce is the same; of a cookie its name. */
+static void add_stable(struct buf *out, const struct field *f)
+{
+	struct span v = f->value, nonce = SPAN("'nonce-");
+
+	if (span_eq_nocase(f->name, SPAN("set-cookie"))) {
+		buf_add(out, v.p, span_find(v, '='));
+		return;
+	}
+	while (v.len > 0) {
+		size_t at = text_find(v, nonce);
+		bool found = at < v.len;
+		buf_add(out, v.p, at);
+		v = span_skip(v, at);
+		if (!found)
+			break;
+		buf_add_span(out, nonce);
+		v = span_skip(v, nonce.len);
+		v = span_skip(v, span_find(v, '\''));
+	}
+}
+
+struct span response_stable(struct arena *a, const struct fields *headers, struct span name)
+{
+	struct buf all = {0};
+	bool first = true;
+
+	for (size_t i = 0; i < headers->count; i++) {
+		if (!span_eq_nocase(headers->at[i].name, name))
+			continue;
+		buf_add_str(&all, first ? "" : " + ");
+		add_stable(&all, &headers->at[i]);
+		first = false;
+	}
+	struct span out = {0};
+	if (!first)
+		out = arena_copy(a, buf_span(&all));
+	buf_free(&all);
+	return out;
 }
 
 struct span response_type(const struct response *r)
@@ -147,6 +190,19 @@ static int read_https(const json_t *in, struct response *r, struct err *err)
 	return err_set(err, "\"https\" is none of valid, invalid and none");
 }
 
+/* "http_version" is told by few. */
+static int read_version(const json_t *in)
+{
+	const char *text = json_string_value(in);
+
+	if (text == NULL)
+		return 0;
+	return strcmp(text, "2") == 0     ? 20
+	       : strcmp(text, "1.1") == 0 ? 11
+	       : strcmp(text, "1.0") == 0 ? 10
+					  : 0;
+}
+
 static int set_url(struct response *r, struct span url, struct err *err)
 {
 	r->request_url = url;
@@ -173,6 +229,7 @@ int response_from_json(struct arena *a, const json_t *in, struct response *r, st
 		read_chain(a, json_object_get(in, "http_chain"), r, err) < 0 ||
 		read_cors(a, json_object_get(in, "cors"), r, err) < 0)
 		return -1;
+	r->http_version = read_version(json_object_get(in, "http_version"));
 	r->body = json_text(a, json_object_get(in, "body_snippet"));
 	return read_headers(a, json_object_get(in, "headers"), &r->headers, err);
 }
@@ -187,6 +244,20 @@ static struct span take_line(struct span *rest)
 	if (line.len > 0 && line.p[line.len - 1] == '\r')
 		line.len--;
 	return line;
+}
+
+int response_version(struct span status_line)
+{
+	static const struct {
+		struct span text;
+		int version;
+	} versions[] = {
+		{{"HTTP/1.0 ", 9}, 10}, {{"HTTP/1.1 ", 9}, 11}, {{"HTTP/2 ", 7}, 20}, {{"HTTP/2.0 ", 9}, 20}};
+
+	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
+		if (span_starts(status_line, versions[i].text))
+			return versions[i].version;
+	return 0;
 }
 
 static int read_status_line(struct span line, int *status, struct err *err)
@@ -211,8 +282,10 @@ int response_from_curl(
 	r->https = url_is_tls(r->url.scheme) ? HTTPS_VALID : HTTPS_NONE;
 	do { /* each head: of a proxy's CONNECT, of 100, of redirects that -L followed */
 		header_clear(&r->headers);
-		if (read_status_line(take_line(&text), &r->status, err) < 0)
+		struct span first = take_line(&text);
+		if (read_status_line(first, &r->status, err) < 0)
 			return -1;
+		r->http_version = response_version(first);
 		for (struct span line = take_line(&text); line.len > 0; line = take_line(&text)) {
 			struct span value, name = span_cut(line, ':', &value);
 			if (value.p == NULL || !header_is_token(name))

@@ -40,6 +40,7 @@ struct response {
 	size_t origin_count;
 	struct fields again; /* the headers of a second answer; empty: none was asked for */
 	int status;
+	int http_version; /* 10, 11, 20; 0: not known */
 	struct fields headers;
 	bool foreign_origin; /* the request was a WebSocket handshake from another site */
 	struct span body;    /* as far as it was read; a NULL pointer: none */
@@ -51,10 +52,14 @@ int response_from_json(struct arena *a, const json_t *in, struct response *r, st
 int response_from_curl(
 	struct arena *a, struct span url, struct span text, struct response *r, struct err *err);
 void response_fini(struct response *r);
+/* The version that a status line names: 0 when it is none of ours. */
+int response_version(struct span status_line);
 
 /* The values of a name joined by ", ", as clients see them; of names that hold one value by definition (Server, Location,
  * ...) the first. A NULL pointer: not there. */
 struct span response_value(struct arena *a, const struct fields *headers, const char *name);
+/* The same for comparisons: joined by " + ", each nonce alike, cookies without their values. */
+struct span response_stable(struct arena *a, const struct fields *headers, struct span name);
 /* The media type: what stands before ";" in Content-Type, as written. */
 struct span response_type(const struct response *r);
 /* Text from bytes that mean U+0000 to U+00FF. */

@@ -6,6 +6,7 @@
 #define HSTS "Strict-Transport-Security"
 #define CSP "Content-Security-Policy"
 #define XFO "X-Frame-Options"
+#define CSP_RO "Content-Security-Policy-Report-Only"
 #define XCTO "X-Content-Type-Options"
 #define ERROR SEVERITY_ERROR
 #define WARNING SEVERITY_WARNING
@@ -31,6 +32,7 @@ const struct rule rules[] = {
 	/* --- Content-Security-Policy --- */
 	{"csp-missing", ERROR, CSP, "Nothing limits what an injected script may do, or who may frame the page.", "CSP3"},
 	{"csp-report-only", ERROR, CSP, "Only a policy that reports: nothing is blocked.", "CSP3, 5"},
+	{"csp-report-only-weak", INFO, CSP_RO, "The policy that only reports would not protect from this if it were enforced.", "CSP3, 5"},
 	{"csp-no-script-control", ERROR, CSP, "No policy has script-src or default-src: any script runs.", "CSP3, 6.1.10"},
 	{"csp-script-unsafe-inline", ERROR, CSP, "Injected <script> elements and event handlers run. Use nonces or hashes.", "CSP3, 6.7.3.2"},
 	{"csp-script-broad", ERROR, CSP, "Scripts may come from nearly anywhere.", "CSP3, 6.7.2"},
@@ -121,12 +123,20 @@ const struct rule rules[] = {
 	{"sri-missing", WARNING, "", "A script of another site runs here whatever becomes of it there: add integrity.", "SRI"},
 	{"sri-invalid", WARNING, "", "The integrity attribute holds no hash that browsers know, and so does nothing.", "SRI, 3.5"},
 	{"script-over-http", ERROR, "", "A script over plain HTTP: blocked on HTTPS pages, or put there by whoever sits on the wire.", "Mixed Content"},
+	{"mixed-content-blocked", ERROR, "", "Frames, styles, plugins or sets of images over plain HTTP: browsers do not load them on an HTTPS page.", "Mixed Content, 5.1"},
+	{"mixed-content-upgraded", WARNING, "", "Images or media over plain HTTP: browsers ask for them over HTTPS, older ones as they are.", "Mixed Content, 4.1"},
+	{"form-over-http", WARNING, "", "A form is sent over plain HTTP, where whoever sits on the wire reads what was typed.", "Mixed Content, 6"},
 	/* --- WebSocket handshakes --- */
 	{"ws-any-origin", ERROR, "", "The handshake is accepted whatever Origin it names: any site may talk to it with the visitor's cookies.", "RFC 6455, 10.2"},
+	/* --- Beside the page --- */
+	{"header-lost", WARNING, "", "The page has the header, and what stands beside it, where it counts as well, has not: errors, assets and redirects often leave by another way.", ""},
+	{"header-unstable", WARNING, "", "The same page has another value of the header, or none, by HEAD or over another version of HTTP: a cache may keep either.", "RFC 9110, 9.3.2"},
 	/* --- Over several hops, policies, runs --- */
 	{"hop-doubled", WARNING, "", "A hop sends a header again that was there already.", "RFC 9110, 5.3"},
 	{"hop-dropped", WARNING, "", "A hop takes a security header away that the one behind it sent.", ""},
 	{"hop-changed", INFO, "", "A hop replaces the value of a security header.", ""},
+	{"overwrite-stronger", WARNING, "", "An edge that applies the policy would put a weaker value in the place of the application's: use strengthen or set-if-absent in place of set.", "header-policy(5)"},
+	{"overwrite-different", INFO, "", "An edge that applies the policy would replace the application's value.", "header-policy(5)"},
 	{"policy-missing", ERROR, "", "The policy asks for a header that is not there.", "header-policy(5)"},
 	{"policy-different", ERROR, "", "The policy asks for another value.", "header-policy(5)"},
 	{"policy-weaker", ERROR, "", "The policy asks for at least what it names.", "header-policy(5)"},

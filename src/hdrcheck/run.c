@@ -7,6 +7,7 @@
 #include "common/base/out.h"
 #include "hdrcheck/drift.h"
 #include "hdrcheck/policy.h"
+#include "hdrcheck/progress.h"
 #include "hdrcheck/run.h"
 #include "hdrcheck/source.h"
 #include "hdrcheck/suggest.h"
@@ -20,6 +21,7 @@ struct run {
 	struct headerpolicy *policy;
 	struct drift *drift;
 	struct show report;
+	struct progress progress;
 	bool broken_output;
 	int code; /* the worst so far */
 };
@@ -53,10 +55,11 @@ static void check_grade(const struct run *run, struct audit *au)
 			o->scored ? o->grade : "none", wanted);
 }
 
-static void print_suggestions(const struct run *run, const struct response *r)
+static void print_suggestions(struct run *run, const struct response *r)
 {
 	struct buf lines = {0};
 
+	progress_clear(&run->progress);
 	suggest_lines(run->conf->suggest, run->policy, r, &lines);
 	fwrite(buf_span(&lines).p, 1, buf_len(&lines), stdout);
 	buf_free(&lines);
@@ -67,9 +70,13 @@ static void check_wishes(struct run *run, struct audit *au, struct show_target *
 {
 	const struct flags *c = run->conf;
 
-	if (run->policy != NULL)
+	if (run->policy != NULL) {
+		bool hops = t->hops != NULL;
+		const struct hop *app = hops ? &t->hops->at[t->hops->count - 1] : NULL;
 		t->policy_met = policy_check(au, run->policy);
-	else if (c->profile != NULL)
+		overwrites_find(
+			au, run->policy, hops ? app->r : au->r, hops ? app->name : NULL, &t->overwrites);
+	} else if (c->profile != NULL)
 		t->policy_met = policy_check_observatory(au);
 	t->policy = c->profile != NULL ? c->profile : c->policy;
 	check_grade(run, au);
@@ -79,6 +86,7 @@ static void check_wishes(struct run *run, struct audit *au, struct show_target *
 
 static void print(struct run *run, const struct show_target *t)
 {
+	progress_clear(&run->progress);
 	if (show_target(&run->report, t) < 0)
 		run->broken_output = true;
 }
@@ -89,6 +97,7 @@ static void report_error(struct run *run, struct show_target *t, const char *why
 
 	t->error = why;
 	err_set(&err, "%s: %s", t->url, why);
+	progress_clear(&run->progress);
 	if (run->report.format != SHOW_TEXT)
 		out_die("hdrcheck", &err, 0);
 	print(run, t);
@@ -107,6 +116,7 @@ static void judge(struct run *run, struct source_item *item)
 	audit_run(&au, item->response, run->names, (int)run->conf->algorithm);
 	for (size_t i = 0; i + 1 < item->target.count; i++)
 		audit_step(&au, &item->target.steps[i]);
+	sides_judge(&au, item->target.sides, &t.sides);
 	t.audit = &au;
 	check_wishes(run, &au, &t);
 	if (run->conf->suggest != NULL)
@@ -120,65 +130,6 @@ static void judge(struct run *run, struct source_item *item)
 
 /* --- Hops --- */
 
-static bool is_about_security(struct span name)
-{
-	for (size_t i = 0; i < rules_count; i++)
-		if (rules[i].header[0] != '\0' && span_eq_nocase(span_str(rules[i].header), name))
-			return true;
-	return false;
-}
-
-/* Where a second line came from shows in the order of the two. */
-static const char *doubling_hint(const struct hop_row *r, size_t hop)
-{
-	if (r->values[hop + 1].p == NULL)
-		return "set in two places of it: of Apache httpd, Header set beside Header always set";
-	if (span_starts(r->values[hop], r->values[hop + 1]))
-		return "its own stands behind: nginx add_header wants proxy_hide_header beside it, HAProxy "
-		       "set-header instead of "
-		       "add-header";
-	return "its own stands in front: Apache httpd Header always set wants Header unset beside it, Caddy "
-	       "header wants "
-	       "header_down in reverse_proxy";
-}
-
-static void report_change(struct audit *au, const struct hops *h, const struct hop_row *r, size_t hop)
-{
-	const char *name = arena_copy(&au->arena, r->name).p, *at = h->at[hop].name;
-	struct finding *f = NULL;
-
-	switch (r->change[hop]) {
-	case HOP_DOUBLED:
-		f = audit_report(au, "hop-doubled", name, r->values[hop], "%s sends it %zu times; %s", at,
-			r->lines[hop], doubling_hint(r, hop));
-		break;
-	case HOP_REMOVED:
-	case HOP_FEWER:
-		f = audit_report(au, "hop-dropped", name, r->values[hop + 1], "%s drops what %s sends", at,
-			h->at[hop + 1].name);
-		break;
-	case HOP_CHANGED:
-		f = audit_report(au, "hop-changed", name, r->values[hop], "%s replaces what %s sends", at,
-			h->at[hop + 1].name);
-		break;
-	case HOP_SAME:
-	case HOP_ADDED:
-	case HOP_RECASED: break;
-	}
-	if (f != NULL)
-		f->hop = at;
-}
-
-static void attribute(struct audit *au, const struct hops *h)
-{
-	for (size_t i = 0; i < au->count; i++)
-		au->findings[i].hop = hops_origin(h, au->findings[i].header);
-	for (size_t row = 0; row < h->row_count; row++)
-		for (size_t hop = 0; hop + 1 < h->count; hop++)
-			if (is_about_security(h->rows[row].name))
-				report_change(au, h, &h->rows[row], hop);
-}
-
 static void judge_hops(struct run *run, struct hops *h, json_t *record, int64_t took_ms)
 {
 	struct audit au;
@@ -187,14 +138,15 @@ static void judge_hops(struct run *run, struct hops *h, json_t *record, int64_t 
 
 	audit_run(&au, h->at[0].r, run->names, (int)run->conf->algorithm);
 	hops_compare(&au.arena, h);
-	attribute(&au, h);
+	check_hops(&au, h);
 	check_wishes(run, &au, &t);
 	print(run, &t);
 	raise_code(run, fails(run, &au) ? EXIT_FOUND : EXIT_GOOD);
 	audit_fini(&au);
 }
 
-/* Fetch each hop, and judge what the outermost answers; with one that cannot be fetched there is nothing to compare. */
+/* Fetch each hop that has no answer yet, and judge what the outermost answers; with one that cannot be fetched there is nothing
+ * to compare. */
 static void run_hops(struct run *run, struct hops *h, json_t *record)
 {
 	struct fetch_target targets[HOPS_MAX] = {0};
@@ -204,9 +156,12 @@ static void run_hops(struct run *run, struct hops *h, json_t *record)
 	for (size_t i = 0; i < h->count; i++) {
 		fetch_target_init(&targets[i], h->at[i].url);
 		targets[i].once = true;
-		fetch_start(run->fetch, &targets[i]);
+		if (h->at[i].r == NULL)
+			fetch_start(run->fetch, &targets[i]);
 	}
 	for (size_t i = 0; i < h->count; i++) {
+		if (h->at[i].r != NULL)
+			continue;
 		fetch_wait(run->fetch, &targets[i]);
 		h->at[i].r = &targets[i].steps[0];
 		if (targets[i].failed && err.text[0] == '\0')
@@ -220,16 +175,56 @@ static void run_hops(struct run *run, struct hops *h, json_t *record)
 		fetch_target_fini(&targets[i]);
 }
 
-static void run_given_hops(struct run *run)
+/* The hops of the command line; their names live in the arena. */
+static void given_hops(const struct run *run, struct arena *a, struct hops *out)
 {
 	const struct opt_list *list = &run->conf->hops;
-	struct hops h = {.count = list->count};
-	struct arena a = {0};
 
+	*out = (struct hops){.count = list->count};
 	for (size_t i = 0; i < list->count; i++) {
 		struct span url, name = span_cut(span_str(list->items[i]), '=', &url);
-		h.at[i] = (struct hop){.name = arena_copy(&a, name).p, .url = url.p};
+		out->at[i] = (struct hop){.name = arena_copy(a, name).p, .url = url.p};
 	}
+}
+
+/* The record speaks of the outermost hop now: what it said of that it stood for is among the hops. */
+static json_t *outward(const json_t *record)
+{
+	json_t *out = record != NULL ? json_deep_copy(record) : json_object();
+
+	json_object_del(out, "response");
+	json_object_del(json_object_get(out, "target"), "url");
+	return out;
+}
+
+/* A record made further inside: the hops of the command line stand before its own, or before what it is about. */
+static void run_outward(struct run *run, const struct source_item *item)
+{
+	struct arena *a = (struct arena *)(uintptr_t)&item->target.arena;
+	struct hops h;
+	struct url url;
+	struct err err;
+
+	given_hops(run, a, &h);
+	for (size_t i = 0; i < item->hops.count && h.count < HOPS_MAX; i++)
+		h.at[h.count++] = item->hops.at[i];
+	if (item->hops.count == 0 && h.count < HOPS_MAX) {
+		bool named = url_parse(span_str(item->url), &url, &err) == 0;
+		h.at[h.count++] = (struct hop){.name = named ? arena_copy(a, url.authority).p : "inside",
+			.url = item->url,
+			.r = item->response};
+	}
+	json_t *record = outward(item->record);
+	run_hops(run, &h, record);
+	json_decref(record);
+}
+
+static void run_given_hops(struct run *run)
+{
+	struct hops h;
+	struct arena a = {0};
+
+	given_hops(run, &a, &h);
 	run_hops(run, &h, NULL);
 	arena_free(&a);
 }
@@ -260,18 +255,22 @@ static void run_targets(struct run *run, struct source *source)
 		first = (first + 1) % FETCH_PARALLEL;
 		count--;
 		if (item->passes) {
+			progress_clear(&run->progress);
 			run->broken_output = source_pass(item, &run->report) < 0;
 		} else {
 			if (item->needs_fetch) {
 				fetch_wait(run->fetch, &item->target);
 				source_item_fetched(item);
 			}
-			if (item->hops.count > 0)
+			if (run->conf->hops.count > 0 && item->error.text[0] == '\0')
+				run_outward(run, item);
+			else if (item->hops.count > 0 && item->error.text[0] == '\0')
 				run_hops(run, &item->hops, item->record);
 			else
 				judge(run, item);
 		}
 		source_item_free(item);
+		run->progress.done++;
 	}
 	for (; count > 0; count--, first = (first + 1) % FETCH_PARALLEL) {
 		fetch_abandon(run->fetch, &queue[first]->target);
@@ -302,7 +301,7 @@ static int open_all(struct run *run, struct err *err)
 {
 	const struct flags *c = run->conf;
 
-	if ((run->names = names_new(c->preload, err)) == NULL || open_policy(run, err) < 0)
+	if ((run->names = names_new(c->preload, c->bypass_list, err)) == NULL || open_policy(run, err) < 0)
 		return -1;
 	if (c->expect != NULL && (run->drift = drift_read(c->expect, err)) == NULL)
 		return -1;
@@ -331,13 +330,16 @@ int run(const struct flags *c, char **urls, size_t count)
 	show_begin(&run.report, stdout, c->format);
 	run.report.colour = c->colour;
 	run.report.quiet = c->quiet;
-	if (c->hops.count > 0) {
+	if (c->hops.count > 0 && count == 0) {
 		run_given_hops(&run);
 	} else {
 		source_init(&source, c, urls, count);
+		progress_begin(&run.progress, source_count(&source));
+		fetch_on_tick(run.fetch, progress_tick, &run.progress);
 		run_targets(&run, &source);
 		source_fini(&source);
 	}
+	progress_clear(&run.progress);
 	if (!run.broken_output && show_end(&run.report) < 0)
 		run.broken_output = true;
 	close_all(&run);

@@ -88,6 +88,15 @@ static void print_tests(const struct show *out, const struct observatory *o)
 				observatory_modifier(o, t), observatory_test_name(t), o->tests[t]->name);
 }
 
+static void print_line(const struct show *out, const char *before, const char *text)
+{
+	struct buf line = {0};
+
+	out_escape(span_str(text), &line);
+	fprintf(out->to, "%s%.*s\n", before, (int)buf_len(&line), buf_span(&line).p);
+	buf_free(&line);
+}
+
 static void print_hops(const struct show *out, const struct hops *h)
 {
 	fputs("  hops, from the outside in:\n", out->to);
@@ -97,10 +106,15 @@ static void print_hops(const struct show *out, const struct hops *h)
 		print_escaped(out->to, r->name);
 		fputc('\n', out->to);
 		for (size_t i = 0; i < h->count; i++) {
-			fprintf(out->to, "    %-12s %-8s ", h->at[i].name,
+			struct buf name = {0};
+			out_escape(span_str(h->at[i].name), &name);
+			fprintf(out->to, "    %-12.*s %-8s ", (int)buf_len(&name), buf_span(&name).p,
 				i + 1 < h->count ? hop_change_name(r->change[i]) : "");
+			buf_free(&name);
 			print_escaped(out->to, r->values[i].p != NULL ? r->values[i] : SPAN("-"));
 			fputc('\n', out->to);
+			if (r->look[i] != NULL)
+				print_line(out, "      look at ", r->look[i]);
 		}
 	}
 }

@@ -7,6 +7,8 @@
 #include "common/base/buf.h"
 #include "hdrcheck/audit.h"
 #include "hdrcheck/hops.h"
+#include "hdrcheck/overwrite.h"
+#include "hdrcheck/sides.h"
 
 enum show_format {
 	SHOW_TEXT,
@@ -22,9 +24,12 @@ struct show_target {
 	const char *error; /* why it could not be judged; NULL: it was */
 	struct audit *audit;
 	const struct hops *hops; /* NULL: no hops were asked for */
+	struct sides sides;      /* none: nobody looked beside the page */
 	const char *policy;      /* name of the policy that was applied; NULL: none */
 	bool policy_met;
-	json_t *record; /* the record that it came in, owned by the caller; NULL: none */
+	struct overwrites
+		overwrites; /* what an edge with that policy would do to the application's headers */
+	json_t *record;     /* the record that it came in, owned by the caller; NULL: none */
 	int64_t took_ms;
 };
 

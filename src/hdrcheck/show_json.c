@@ -89,32 +89,6 @@ static json_t *csp_record(const struct eval_list *list)
 	return out;
 }
 
-/* --- headers.hops --- */
-
-static json_t *hops_record(const struct hops *h)
-{
-	json_t *out = json_array();
-
-	for (size_t i = 0; i < h->count; i++) {
-		json_t *changes = json_array();
-		for (size_t row = 0; row < h->row_count; row++) {
-			const struct hop_row *r = &h->rows[row];
-			if (i + 1 == h->count || r->change[i] == HOP_SAME)
-				continue;
-			json_t *one = json_pack("{s:s, s:I}", "change", hop_change_name(r->change[i]),
-				"lines", (json_int_t)r->lines[i]);
-			put(one, "header", show_json_text(r->name));
-			put(one, "from", show_json_text(r->values[i + 1]));
-			put(one, "to", show_json_text(r->values[i]));
-			json_array_append_new(changes, one);
-		}
-		json_array_append_new(
-			out, json_pack("{s:s, s:s, s:i, s:o}", "name", h->at[i].name, "url", h->at[i].url,
-				     "status", h->at[i].r->status, "changes", changes));
-	}
-	return out;
-}
-
 /* --- response: what a later run can be fed with. The values of cookies are left out. --- */
 
 static json_t *cookie_text(struct span value)
@@ -170,7 +144,43 @@ static json_t *response_record(const struct response *r)
 			json_pack("{s:o, s:i, s:o}", "origin", show_json_text(r->cors_origin), "status",
 				r->cors_status, "headers", fields_record(&r->cors)));
 	put(out, "status", json_integer(r->status));
+	if (r->http_version > 0)
+		put(out, "http_version",
+			json_string(r->http_version == 20   ? "2"
+				    : r->http_version == 10 ? "1.0"
+							    : "1.1"));
 	put(out, "headers", fields_record(&r->headers));
+	return out;
+}
+
+/* --- headers.hops --- */
+
+static json_t *hops_record(const struct hops *h)
+{
+	json_t *out = json_array();
+
+	for (size_t i = 0; i < h->count; i++) {
+		json_t *changes = json_array();
+		for (size_t row = 0; row < h->row_count; row++) {
+			const struct hop_row *r = &h->rows[row];
+			if (i + 1 == h->count || r->change[i] == HOP_SAME)
+				continue;
+			json_t *one = json_pack("{s:s, s:I}", "change", hop_change_name(r->change[i]),
+				"lines", (json_int_t)r->lines[i]);
+			put(one, "header", show_json_text(r->name));
+			put(one, "from", show_json_text(r->values[i + 1]));
+			put(one, "to", show_json_text(r->values[i]));
+			if (r->look[i] != NULL)
+				put(one, "look", show_json_text(span_str(r->look[i])));
+			json_array_append_new(changes, one);
+		}
+		json_t *hop = json_pack("{s:s, s:s, s:i, s:o}", "name", h->at[i].name, "url", h->at[i].url,
+			"status", h->at[i].r->status, "changes", changes);
+		put(hop, "response", response_record(h->at[i].r));
+		if (h->at[i].product != PRODUCT_UNKNOWN)
+			put(hop, "product", json_string(product_label(h->at[i].product)));
+		json_array_append_new(out, hop);
+	}
 	return out;
 }
 
@@ -245,6 +255,46 @@ static void put_target(json_t *out, const char *url)
 		put(target, "url", show_json_text(span_str(url)));
 }
 
+static json_t *names_record(const struct span *names, size_t count)
+{
+	json_t *out = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(out, show_json_text(names[i]));
+	return out;
+}
+
+static json_t *sides_record(const struct sides *sides)
+{
+	json_t *out = json_array();
+
+	for (size_t i = 0; i < sides->count; i++) {
+		const struct side *s = &sides->at[i];
+		json_array_append_new(
+			out, json_pack("{s:s, s:o, s:i, s:o, s:o}", "what", side_name(s->side), "url",
+				     show_json_text(s->r->request_url), "status", s->r->status, "lacks",
+				     names_record(s->lacks, s->lack_count), "differs",
+				     names_record(s->differs, s->differ_count)));
+	}
+	return out;
+}
+
+static json_t *policy_record(const struct show_target *t)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < t->overwrites.count; i++) {
+		const struct overwrite *o = &t->overwrites.at[i];
+		json_t *one =
+			json_pack("{s:b, s:I}", "stronger", (int)o->stronger, "line", (json_int_t)o->line);
+		put(one, "header", show_json_text(o->header));
+		put(one, "from", show_json_text(o->was));
+		put(one, "to", show_json_text(o->now));
+		json_array_append_new(list, one);
+	}
+	return json_pack("{s:s, s:b, s:o}", "name", t->policy, "met", (int)t->policy_met, "overwrites", list);
+}
+
 static json_t *headers_record(const struct show_target *t)
 {
 	json_t *out = json_object();
@@ -253,9 +303,11 @@ static json_t *headers_record(const struct show_target *t)
 	put(out, "csp", csp_record(&t->audit->evaluator));
 	put(out, "score", json_integer(audit_score(t->audit)));
 	if (t->policy != NULL)
-		put(out, "policy", json_pack("{s:s, s:b}", "name", t->policy, "met", (int)t->policy_met));
+		put(out, "policy", policy_record(t));
 	if (t->hops != NULL)
 		put(out, "hops", hops_record(t->hops));
+	if (t->sides.count > 0)
+		put(out, "deep", sides_record(&t->sides));
 	return out;
 }
 

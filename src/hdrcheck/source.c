@@ -7,6 +7,7 @@
 #include "common/base/mem.h"
 #include "common/base/out.h"
 #include "hdrcheck/source.h"
+#include "hdrcheck/text.h"
 
 #define CAPTURE_MAX ((size_t)16 << 20) /* bytes of a capture of curl */
 
@@ -17,7 +18,7 @@ void source_init(struct source *s, const struct flags *c, char **urls, size_t co
 
 void source_fini(struct source *s)
 {
-	free(s->line);
+	buf_free(&s->line);
 }
 
 static struct source_item *item_new(const char *url)
@@ -32,6 +33,8 @@ static struct source_item *item_new(const char *url)
 void source_item_free(struct source_item *item)
 {
 	response_fini(&item->own);
+	for (size_t i = 0; i < HOPS_MAX; i++)
+		response_fini(&item->measured[i]);
 	fetch_target_fini(&item->target);
 	json_decref(item->record);
 	free(item);
@@ -94,9 +97,10 @@ static bool is_url(const char *text)
 	return url_parse(span_str(text), &url, &err) == 0;
 }
 
-/* The hops of a record's target that have a URL, from the outside in. */
-static void read_hops(struct hops *h, const json_t *list)
+/* The hops of a list that have a name and a URL, from the outside in, with the answers that were written down. */
+static int read_hops(struct source_item *item, const json_t *list)
 {
+	struct hops *h = &item->hops;
 	const json_t *one;
 	size_t i;
 
@@ -104,26 +108,41 @@ static void read_hops(struct hops *h, const json_t *list)
 	{
 		const char *url = json_string_value(json_object_get(one, "url"));
 		const char *name = json_string_value(json_object_get(one, "name"));
-		if (url != NULL && name != NULL && h->count < HOPS_MAX)
-			h->at[h->count++] = (struct hop){.name = name, .url = url};
+		const json_t *answer = json_object_get(one, "response");
+		struct response *r = &item->measured[h->count % HOPS_MAX];
+		if (url == NULL || name == NULL || h->count == HOPS_MAX)
+			continue;
+		h->at[h->count] = (struct hop){.name = name, .url = url};
+		if (answer != NULL) {
+			h->at[h->count].r = r;
+			if (response_from_json(&item->target.arena, answer, r, &item->error) < 0)
+				return err_wrap(&item->error, "hop %s", name);
+		}
+		h->count++;
 	}
 	if (h->count < 2)
 		h->count = 0;
+	return 0;
 }
 
 static void read_record(struct source_item *item, const char *url)
 {
 	const json_t *response = json_object_get(item->record, "response");
+	const json_t *seen = json_object_get(json_object_get(item->record, "headers"), "hops");
+	const json_t *named = json_object_get(json_object_get(item->record, "target"), "hops");
 
 	if (!is_our_schema(json_object_get(item->record, "schema"))) {
 		err_set(&item->error, "the record's schema is not %s", OUT_SCHEMA);
 		return;
 	}
-	if (response != NULL) {
+	if (read_hops(item, seen) < 0)
+		return;
+	if (item->hops.count == 0 && response != NULL) {
 		read_response(item, response);
 		return;
 	}
-	read_hops(&item->hops, json_object_get(json_object_get(item->record, "target"), "hops"));
+	if (item->hops.count == 0 && read_hops(item, named) < 0)
+		return;
 	if (item->hops.count > 0)
 		item->url = item->hops.at[0].url;
 	else if (url != NULL && is_url(url))
@@ -158,20 +177,44 @@ static struct source_item *broken_line(struct source *s, const char *why)
 	return item;
 }
 
+enum line_end {
+	LINE_OK,
+	LINE_LONG, /* what it said is dropped */
+	LINE_NONE, /* the input has ended */
+};
+
+/* A line without its end, in s->line. */
+static enum line_end read_line(struct source *s)
+{
+	enum line_end end = LINE_NONE;
+	int c;
+
+	buf_clear(&s->line);
+	s->line.max = RESPONSE_LINE_MAX;
+	while ((c = getc_unlocked(stdin)) != EOF) {
+		end = end == LINE_NONE ? LINE_OK : end;
+		if (c == '\n')
+			break;
+		if (end == LINE_OK && buf_add_char(&s->line, (char)c) < 0)
+			end = LINE_LONG;
+	}
+	s->lines += end != LINE_NONE;
+	return end;
+}
+
 static struct source_item *next_line(struct source *s)
 {
+	enum line_end end;
 	json_error_t why;
-	ssize_t len;
 
 	do {
-		len = getline(&s->line, &s->cap, stdin);
-		s->lines++;
-	} while (len > 0 && s->line[strspn(s->line, " \t\r\n")] == '\0' && len == (ssize_t)strlen(s->line));
-	if (len <= 0)
+		end = read_line(s);
+	} while (end == LINE_OK && text_trim(buf_span(&s->line)).len == 0);
+	if (end == LINE_NONE)
 		return NULL;
-	if ((size_t)len > RESPONSE_LINE_MAX)
+	if (end == LINE_LONG)
 		return broken_line(s, "longer than is allowed");
-	json_t *record = json_loadb(s->line, (size_t)len, JSON_ALLOW_NUL, &why);
+	json_t *record = json_loadb(buf_span(&s->line).p, buf_len(&s->line), JSON_ALLOW_NUL, &why);
 	if (json_is_object(record))
 		return from_record(record);
 	bool parsed = record != NULL;
@@ -181,7 +224,7 @@ static struct source_item *next_line(struct source *s)
 
 /* --- The command line --- */
 
-/* URL with another path. */
+/* URL with another path; "ws:/path" is that of a WebSocket. */
 static const char *with_path(struct arena *a, const char *url, const char *path)
 {
 	struct url u;
@@ -189,8 +232,15 @@ static const char *with_path(struct arena *a, const char *url, const char *path)
 
 	if (url_parse(span_str(url), &u, &err) < 0)
 		return url;
-	size_t head = (size_t)(u.authority.p + u.authority.len - url);
-	return arena_printf(a, "%.*s%s%s", (int)head, url, path[0] == '/' ? "" : "/", path);
+	size_t end = (size_t)(u.authority.p + u.authority.len - url), begin = 0;
+	const char *scheme = "";
+	if (span_starts(span_str(path), SPAN("ws:"))) {
+		path += 3;
+		begin = span_find(span_str(url), ':');
+		scheme = url_is_tls(u.scheme) ? "wss" : "ws";
+	}
+	return arena_printf(
+		a, "%s%.*s%s%s", scheme, (int)(end - begin), url + begin, path[0] == '/' ? "" : "/", path);
 }
 
 static struct span split_path(const struct flags *c, size_t index)
@@ -202,6 +252,18 @@ static struct span split_path(const struct flags *c, size_t index)
 				return item;
 	}
 	return (struct span){0};
+}
+
+size_t source_count(const struct source *s)
+{
+	size_t paths = 0;
+
+	for (size_t i = 0; i < s->count; i++)
+		if (strcmp(s->urls[i], "-") == 0)
+			return 0;
+	while (split_path(s->conf, paths).p != NULL)
+		paths++;
+	return s->count * (paths > 0 ? paths : 1);
 }
 
 static struct source_item *from_argument(struct source *s)

@@ -9,8 +9,9 @@ struct source_item {
 	const char *url;
 	bool needs_fetch;
 	bool passes;      /* a record that is about something else: printed as it is */
-	struct hops hops; /* that the record names; none, or two and more */
-	json_t *record;   /* owned; NULL: none */
+	struct hops hops; /* that the record names; none, or two and more. Some have an answer already */
+	struct response measured[HOPS_MAX]; /* these */
+	json_t *record;                     /* owned; NULL: none */
 	struct response own;
 	const struct response *response; /* to judge */
 	struct err error;                /* empty: there is one */
@@ -20,12 +21,14 @@ struct source {
 	const struct flags *conf;
 	char **urls;
 	size_t count, next, next_path;
-	char *line; /* of standard input */
-	size_t cap, lines, broken_lines;
+	struct buf line; /* of standard input */
+	size_t lines, broken_lines;
 };
 
 void source_init(struct source *s, const struct flags *c, char **urls, size_t count);
 void source_fini(struct source *s);
+/* How many there will be; 0 when standard input decides. */
+size_t source_count(const struct source *s);
 /* The next one, to be freed by the caller; NULL at the end. */
 struct source_item *source_next(struct source *s);
 /* The target has been fetched: what came of it is what there is to judge. */

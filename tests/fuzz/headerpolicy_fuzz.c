@@ -8,6 +8,24 @@ static void check_fields(const struct fields *f)
 		MUST(header_is_token(f->at[i].name) && header_is_value(f->at[i].value));
 }
 
+/* With a nonce, none of its places is left; what there is then can be judged without one. */
+static void check_nonces(const struct headerpolicy *p, struct headerpolicy_subject s, struct fields *f)
+{
+	struct headerpolicy_scratch scratch = {0}, none = {0};
+
+	s.nonce = SPAN("AAAAAAAAAAAAAAAAAAAAAAAA");
+	header_clear(f);
+	if (headerpolicy_apply(p, &s, f, &scratch) == 0) {
+		for (size_t i = 0; i < f->count; i++)
+			MUST(memmem(f->at[i].value.p, f->at[i].value.len, "{nonce}", 7) == NULL);
+		s.nonce = (struct span){0};
+		headerpolicy_apply(p, &s, f, &none);
+		check_fields(f);
+	}
+	headerpolicy_scratch_free(&scratch);
+	headerpolicy_scratch_free(&none);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct field given[] = {
@@ -18,8 +36,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	};
 	struct err err = {0};
 	struct headerpolicy *p = headerpolicy_parse(span_of((const char *)data, size), &err);
-	struct headerpolicy_subject s = {SPAN("app.example"), SPAN("/a/b"), 200};
-	struct headerpolicy_scratch scratch;
+	struct headerpolicy_subject s = {SPAN("app.example"), SPAN("/a/b"), 200, {0}};
+	struct headerpolicy_scratch scratch = {0};
 	struct fields f = {0};
 
 	MUST((p == NULL) == (err.text[0] != '\0'));
@@ -30,6 +48,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		headerpolicy_apply(p, &s, &f, &scratch);
 		check_fields(&f);
 	}
+	if (p != NULL)
+		check_nonces(p, s, &f);
+	headerpolicy_scratch_free(&scratch);
 	header_free(&f);
 	headerpolicy_free(p);
 	return 0;

@@ -25,7 +25,7 @@ static char *judge(const struct response *r, const struct names *names, int algo
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct err err;
-	struct names *names = names_new(NULL, &err);
+	struct names *names = names_new(NULL, NULL, &err);
 	struct arena a = {0};
 	struct response r;
 

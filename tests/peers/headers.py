@@ -2,7 +2,10 @@
 """An application whose answers are what the request asks for.
 
 At /cors the Origin of a request is allowed when it ends in the value of "end". FRESH in a header is another nonce each
-time. X-Secret of a request comes back as X-Saw.
+time. X-Secret of a request comes back as X-Saw, every header with "nonce" in its name as X-Told.
+A header of "get" is not sent to HEAD. If-None-Match with the ETag among the headers is answered with a bare 304.
+
+"wait" seconds pass before the answer. "size" is the length of an HTML body in place of "body".
 
     GET /anything?status=404&header=Content-Type:text/html&header=X-Frame-Options:DENY&body=text
 
@@ -13,6 +16,8 @@ import base64
 import hashlib
 import http.server
 import os
+import sys
+import time
 from urllib.parse import parse_qsl, urlsplit
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -49,21 +54,28 @@ class Handler(http.server.BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         query = parse_qsl(url.query, keep_blank_values=True)
         headers = [tuple(v.split(":", 1)) for k, v in query if k == "header"]
+        headers += [tuple(v.split(":", 1)) for k, v in query if k == "get" and self.command != "HEAD"]
         options = dict(query)
+        time.sleep(float(options.get("wait", "0")))
         origin = self.headers.get("Origin", "")
         if url.path == "/cors" and origin and origin.endswith(options.get("end", "no such end")):
             headers += [("Access-Control-Allow-Origin", origin), ("Access-Control-Allow-Credentials", "true")]
         headers = [(k, v.replace("FRESH", base64.b64encode(os.urandom(18)).decode())) for k, v in headers]
         headers += [("X-Saw", self.headers["X-Secret"])] if "X-Secret" in self.headers else []
+        headers += [("X-Told", v) for k, v in self.headers.items() if "nonce" in k.lower()]
         if url.path == "/loop":
             self.send(302, [("Location", "/loop")], b"")
         elif url.path == "/endless":
             self.endless()
+        elif self.headers.get("If-None-Match", "none") in [v for k, v in headers if k == "ETag"]:
+            self.send(304, [], None)
         elif self.headers.get("Upgrade", "").lower() == "websocket":
             self.upgrade(headers)
         else:
             status = int(options.get("status", "200"))
             body = None if status in (204, 304) else options.get("body", "body").encode()
+            if "size" in options:
+                body = (b"<p>text" * (int(options["size"]) // 7 + 1))[:int(options["size"])]
             self.send(status, headers, body)
 
     do_HEAD = do_OPTIONS = do_GET
@@ -75,6 +87,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 512
     daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], OSError):  # whoever asked has heard enough
+            super().handle_error(request, client_address)
 
 
 server = Server(("127.0.0.1", 0), Handler)

@@ -25,6 +25,24 @@ static void spans_are_cut_trimmed_and_compared(void)
 	CHECK(span_rfind(SPAN("a:b:c"), ':') == 3 && span_rfind(SPAN("abc"), ':') == 3);
 }
 
+/* Each pair of bytes, in words and beside them: only ASCII letters have a case. */
+static void case_is_ignored_of_letters_alone(void)
+{
+	size_t wrong = 0;
+
+	for (int a = 0; a < 256; a++)
+		for (int b = 0; b < 256; b++)
+			for (size_t at = 0; at < 20; at++) {
+				char one[20] = "abcdefghijklmnopqrs", other[20] = "ABCDEFGHIJKLMNOPQRS";
+				one[at] = (char)a;
+				other[at] = (char)b;
+				bool same = span_lower((char)a) == span_lower((char)b);
+				for (size_t len = at + 1; len <= 20; len += 7)
+					wrong += span_same_nocase(one, other, len) != same;
+			}
+	CHECK(wrong == 0);
+}
+
 static void numbers_have_no_sign_and_no_overflow(void)
 {
 	static const struct {
@@ -334,8 +352,9 @@ static void a_prefix_makes_variables_of_all_rows(void)
 	unsetenv("OPT_PREFIX_COUNT");
 }
 
-TEST_MAIN(TEST(spans_are_cut_trimmed_and_compared), TEST(numbers_have_no_sign_and_no_overflow),
-	TEST(distance_counts_edits), TEST(buffers_keep_their_ceiling), TEST(buffers_borrow_and_keep_the_rest),
+TEST_MAIN(TEST(spans_are_cut_trimmed_and_compared), TEST(case_is_ignored_of_letters_alone),
+	TEST(numbers_have_no_sign_and_no_overflow), TEST(distance_counts_edits),
+	TEST(buffers_keep_their_ceiling), TEST(buffers_borrow_and_keep_the_rest),
 	TEST(base64_goes_both_ways_and_is_strict), TEST(durations_are_those_of_go),
 	TEST(durations_are_printed_as_go_does), TEST(maps_find_what_was_put), TEST(utf8_is_strict),
 	TEST(escaping_leaves_no_control_byte), TEST(options_are_parsed_wherever_they_stand),

@@ -330,6 +330,34 @@ static void as_many_fields_pass_as_are_let_in(void)
 	header_free(&fields);
 }
 
+static void one_more_field_of_ours_is_the_only_one_of_its_name(void)
+{
+	struct fields fields = {0};
+	struct forward_request r = {.method = SPAN("GET"),
+		.path = SPAN("/"),
+		.authority = SPAN("x"),
+		.fields = &fields,
+		.client = SPAN(CLIENT)};
+	struct forward_head head = {0};
+	static const char *const theirs[] = {
+		"X-CSP-Nonce", "x_csp_nonce", "x-csp.nonce", "x-csp-nonces", "x-csp"};
+
+	for (size_t i = 0; i < 5; i++)
+		header_add(&fields, span_str(theirs[i]), SPAN("theirs"));
+	for (size_t i = 5; i < FORWARD_FIELDS_MAX; i++)
+		header_add(&fields, SPAN("x-custom"), SPAN("1"));
+	forward_head_build(&r, RAY, &head);
+	size_t before = head.fields.count;
+	forward_head_set(&head, SPAN("x-csp-nonce"), SPAN("ours"));
+	CHECK(head.fields.count == before - 2);
+	CHECK(span_eq(header_value(&head.fields, SPAN("x-csp-nonce")), SPAN("ours")));
+	CHECK(header_count(&head.fields, SPAN("x_csp_nonce")) == 0);
+	CHECK(header_count(&head.fields, SPAN("x-csp.nonce")) == 0);
+	CHECK(header_count(&head.fields, SPAN("x-csp-nonces")) == 1);
+	forward_head_free(&head);
+	header_free(&fields);
+}
+
 static void hosts_are_read_without_port_and_case(void)
 {
 	static const struct {
@@ -425,5 +453,6 @@ static void random_responses_are_cleaned(void)
 }
 
 TEST_MAIN(TEST(invariants_hold_for_random_requests), TEST(a_websocket_loses_what_the_connector_sets_itself),
-	TEST(as_many_fields_pass_as_are_let_in), TEST(hosts_are_read_without_port_and_case),
-	TEST(response_lengths_are_judged), TEST(random_responses_are_cleaned))
+	TEST(as_many_fields_pass_as_are_let_in), TEST(one_more_field_of_ours_is_the_only_one_of_its_name),
+	TEST(hosts_are_read_without_port_and_case), TEST(response_lengths_are_judged),
+	TEST(random_responses_are_cleaned))

@@ -25,8 +25,8 @@ static void check(const char *yaml, const char *host, const char *path, int stat
 {
 	struct err err = {0};
 	struct headerpolicy *p = headerpolicy_parse(span_str(yaml), &err);
-	struct headerpolicy_subject s = {span_str(host), span_str(path), status};
-	struct headerpolicy_scratch scratch, again;
+	struct headerpolicy_subject s = {span_str(host), span_str(path), status, {0}};
+	struct headerpolicy_scratch scratch = {0}, again = {0};
 	struct fields f = {0};
 	struct buf text = {0};
 
@@ -45,6 +45,8 @@ static void check(const char *yaml, const char *host, const char *path, int stat
 		(int)buf_len(&text), buf_span(&text).p);
 	buf_free(&text);
 	header_free(&f);
+	headerpolicy_scratch_free(&scratch);
+	headerpolicy_scratch_free(&again);
 	headerpolicy_free(p);
 }
 
@@ -129,6 +131,126 @@ static void conditions_choose_responses(void)
 	}
 }
 
+static void a_host_has_its_own(void)
+{
+	const char *yaml = "rules:\n"
+			   "- set: {A: '1', B: '1'}\n"
+			   "- set-if-absent: {C: '1'}\n"
+			   "hosts:\n"
+			   "  a.example: {set: {A: '2'}}\n"
+			   "  '*.example': [{remove: B}, {paths: /x, set: {B: '3'}}]\n"
+			   "  '*.c.example': {set: {A: '9'}}\n"
+			   "  D.test: {leave: [A, c], set-if-absent: {B: '4'}}\n";
+
+	check(yaml, "h", "/", 200, "", "A: 1\nB: 1\nC: 1\n");
+	check(yaml, "A.example", "/", 200, "", "B: 1\nC: 1\nA: 2\n");
+	check(yaml, "b.example", "/", 200, "B: 0\n", "A: 1\nC: 1\n");
+	check(yaml, "b.c.example", "/x", 200, "", "A: 1\nC: 1\nB: 3\n"); /* the first pattern that fits */
+	check(yaml, "d.test", "/", 200, "A: 0\n", "A: 0\nB: 4\n");
+	check(yaml, "d.test", "/", 200, "B: 0\n", "B: 0\n");
+	check("hosts: {a: {set: {A: '1'}}}", "b", "/", 200, "", "");
+	check("hosts: {a: {set: {A: '1'}}}", "a", "/", 200, "", "A: 1\n");
+}
+
+#define N "AAAAAAAAAAAAAAAAAAAAAA"
+#define NONCED "rules: [{set: {C: \"a '{nonce}' b {nonce}\"}}]"
+
+/* Apply to headers and compare. */
+static void check_nonce(
+	const char *yaml, const char *nonce, int status, const char *before, const char *after)
+{
+	struct err err = {0};
+	struct headerpolicy *p = headerpolicy_parse(span_str(yaml), &err);
+	struct headerpolicy_subject s = {SPAN("h"), SPAN("/"), status, span_str(nonce)};
+	struct headerpolicy_scratch scratches[2] = {{{0}, {0}}};
+	struct fields f = {0};
+	struct buf text = {0};
+
+	CHECK_FOR(p != NULL, "%s: %s", yaml, err.text);
+	read(span_str(before), &f);
+	for (int i = 0; p != NULL && i < 2; i++) {
+		CHECK(headerpolicy_apply(p, &s, &f, &scratches[i]) == 0);
+		buf_clear(&text);
+		print(&f, &text);
+		CHECK_FOR(span_eq(buf_span(&text), span_str(after)), "%s on %s: %.*s", yaml, before,
+			(int)buf_len(&text), buf_span(&text).p);
+	}
+	buf_free(&text);
+	header_free(&f);
+	headerpolicy_scratch_free(&scratches[0]);
+	headerpolicy_scratch_free(&scratches[1]);
+	headerpolicy_free(p);
+}
+
+static void an_edge_puts_its_nonce_in(void)
+{
+	check_nonce(NONCED, "xyz", 200, "", "C: a 'xyz' b xyz\n");
+	check_nonce(NONCED, "xyz", 200, "C: a '" N "' b " N "\n", "C: a 'xyz' b xyz\n");
+	check_nonce(NONCED, "xyz", 304, "", "");
+	check_nonce("rules: [{set-if-absent: {C: '{nonce}'}}, {append: {D: '{nonce}{nonce}'}}]", "q", 200, "",
+		"C: q\nD: qq\n");
+	check_nonce("rules: [{strengthen: {Content-Security-Policy: \"script-src 'nonce-{nonce}'\"}}]", "q",
+		200, "Content-Security-Policy: a\n",
+		"Content-Security-Policy: a\nContent-Security-Policy: script-src 'nonce-q'\n");
+}
+
+static void any_valid_nonce_is_as_good(void)
+{
+	static const struct {
+		const char *value;
+		bool good;
+	} rows[] = {
+		{"a '" N "' b " N, true},
+		{"a '" N "==' b " N "==", true},
+		{"a '-_/+" N "' b -_/+" N, true},
+		{"a '" N "' b B" N, false},                                   /* two of them */
+		{"a 'AAAAAAAAAAAAAAAAAAAAA' b AAAAAAAAAAAAAAAAAAAAA", false}, /* too short */
+		{"a '" N "===' b " N "===", false},
+		{"a '" N "' c " N, false},
+		{"a '" N "' b " N " ", true}, /* trimmed by the reader of this test */
+		{"a '" N "' b " N "'", false},
+		{"a '{nonce}' b {nonce}", false},
+		{"a ''", false},
+		{"", false},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char before[256], after[256];
+		snprintf(before, sizeof(before), "C: %s\n", rows[i].value);
+		snprintf(after, sizeof(after), "C: %.*s\n", (int)span_trim(span_str(rows[i].value)).len,
+			rows[i].value);
+		check_nonce(NONCED, NULL, 200, before, rows[i].good ? after : "C: a '{nonce}' b {nonce}\n");
+	}
+	check_nonce("rules: [{append: {C: '{nonce}'}}]", NULL, 200, "C: 1\nC: " N "\n", "C: 1\nC: " N "\n");
+}
+
+static void note_overwritten(void *arg, const struct headerpolicy_overwrite *o)
+{
+	buf_addf(arg, "%u %.*s: %.*s > %.*s\n", o->line, (int)o->name.len, o->name.p, (int)o->was.len,
+		o->was.p, (int)o->now.len, o->now.p);
+}
+
+static void what_is_overwritten_is_told(void)
+{
+	struct err err;
+	struct headerpolicy *p = headerpolicy_parse(
+		SPAN("rules:\n- set:\n    A: '1'\n    B: '2'\n    C: '3'\n  set-if-absent: {D: '4'}\n"),
+		&err);
+	struct headerpolicy_subject s = {SPAN("h"), SPAN("/"), 200, {0}};
+	struct headerpolicy_scratch scratch = {0};
+	struct fields f = {0};
+	struct buf told = {0};
+	struct headerpolicy_observer observer = {note_overwritten, &told};
+
+	read(SPAN("a: 0\nB: 2\nD: 5\n"), &f);
+	CHECK(headerpolicy_apply_observed(p, &s, &f, &scratch, &observer) == 0);
+	CHECK(span_eq(buf_span(&told), SPAN("3 A: 0 > 1\n")));
+	buf_free(&told);
+	header_free(&f);
+	headerpolicy_scratch_free(&scratch);
+	headerpolicy_free(p);
+}
+
 static void what_is_wrong_is_told_with_its_line(void)
 {
 	static const struct {
@@ -150,6 +272,16 @@ static void what_is_wrong_is_told_with_its_line(void)
 			"line 2: max-age is not a number"},
 		{"rules:\n- set: {A: [b]}", "line 2: a text is expected here"},
 		{"rules: {a: b}", "line 1: \"rules\" is a list"},
+		{"rules:\n- leave: A", "line 2: no key of a rule: \"leave\""},
+		{"hosts: []", "line 1: \"hosts\" is a mapping"},
+		{"hosts:\n  a: []", "line 2: nothing is said for \"a\""},
+		{"hosts:\n  a: {hosts: b}", "line 2: no key of a host's rule: \"hosts\""},
+		{"hosts:\n  a: {leave: A}\n  A: {leave: A}", "line 3: there already is \"a\""},
+		{"rules:\n- set: {Content-Security-Policy: \"script-src 'nonce-abc'\"}",
+			"line 2: the nonce of a policy is written 'nonce-{nonce}'"},
+		{"nonce-header: X-N\nrules:\n- set: {A: b}", "line 1: there is a nonce-header"},
+		{"rules:\n- set: {A: '{nonce}'}\nnonce-header: Cookie", "line 3: a request has another use"},
+		{"rules:\n- set: {A: '{nonce}'}\nnonce-header: CF-Ray", "line 3: a request has another use"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -162,4 +294,6 @@ static void what_is_wrong_is_told_with_its_line(void)
 }
 
 TEST_MAIN(TEST(operations_do_what_their_names_say), TEST(strengthening_never_loosens),
-	TEST(conditions_choose_responses), TEST(what_is_wrong_is_told_with_its_line))
+	TEST(conditions_choose_responses), TEST(a_host_has_its_own), TEST(an_edge_puts_its_nonce_in),
+	TEST(any_valid_nonce_is_as_good), TEST(what_is_overwritten_is_told),
+	TEST(what_is_wrong_is_told_with_its_line))

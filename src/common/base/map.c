@@ -52,6 +52,23 @@ void map_put(struct map *m, struct span key, void *value)
 	*slot = (struct map_slot){key, value};
 }
 
+/* What was put behind it because its slot was taken moves up, so that no search ends too early. */
+void map_remove(struct map *m, struct span key)
+{
+	if (map_get(m, key) == NULL)
+		return;
+	size_t mask = m->cap - 1, hole = (size_t)(map_slot(m, key) - m->slots);
+	for (size_t i = (hole + 1) & mask; m->slots[i].value != NULL; i = (i + 1) & mask) {
+		size_t home = (size_t)map_hash(m->slots[i].key) & mask;
+		if (((i - home) & mask) >= ((i - hole) & mask)) {
+			m->slots[hole] = m->slots[i];
+			hole = i;
+		}
+	}
+	m->slots[hole] = (struct map_slot){0};
+	m->count--;
+}
+
 void map_free(struct map *m)
 {
 	free(m->slots);

@@ -1,4 +1,4 @@
-/* A hash table from bytes to pointers: grows, never shrinks, forgets nothing. Keys are borrowed. */
+/* A hash table from bytes to pointers: grows, never shrinks. Keys are borrowed. */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
 
@@ -19,6 +19,8 @@ struct map {
 void *map_get(const struct map *m, struct span key);
 /* Put value, which is not NULL, under the key; what was there before is replaced. */
 void map_put(struct map *m, struct span key, void *value);
+/* Forget the key; harmless when it is not there. */
+void map_remove(struct map *m, struct span key);
 void map_free(struct map *m);
 
 #endif

@@ -5,7 +5,6 @@
 #include "common/base/rfc3339.h"
 
 #define SECOND_US INT64_C(1000000)
-#define DAY_S INT64_C(86400)
 
 /* Days from 1970-01-01 to the first of March 0000 and to any day, years beginning in March so that leap days come last. */
 static int64_t days_of(int year, int month, int day)
@@ -92,8 +91,8 @@ bool rfc3339_parse(struct span s, int64_t *us)
 		return false;
 	if (second == 60)
 		second = 59;
-	int64_t t = days_of(year, month, day) * DAY_S + hour * 3600 + minute * 60 + second - offset * 60;
-	*us = t * SECOND_US + fraction;
+	int64_t minutes = (days_of(year, month, day) * 24 + hour) * 60 + minute - offset;
+	*us = (minutes * 60 + second) * SECOND_US + fraction;
 	return true;
 }
 

@@ -1,12 +1,31 @@
 /* Comparing, splitting and reading numbers from borrowed bytes. */
 #include "common/base/span.h"
 
+#define EACH(byte) ((byte)*UINT64_C(0x0101010101010101))
+
+/* Eight bytes, ASCII letters among them in lower case: a carry into the top bit of each shows what is between A and Z. */
+static uint64_t eight_lower(const char *p)
+{
+	uint64_t x;
+
+	memcpy(&x, p, sizeof(x));
+	uint64_t low = x & EACH(0x7f);
+	uint64_t from_a = low + EACH(0x80 - 'A'), above_z = low + EACH(0x7f - 'Z');
+	return x | ((~x & (from_a ^ above_z) & EACH(0x80)) >> 2);
+}
+
 bool span_same_nocase(const char *a, const char *b, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		if (span_lower(a[i]) != span_lower(b[i]))
+	if (len < 8) {
+		for (size_t i = 0; i < len; i++)
+			if (span_lower(a[i]) != span_lower(b[i]))
+				return false;
+		return true;
+	}
+	for (size_t i = 0; i + 8 < len; i += 8)
+		if (eight_lower(a + i) != eight_lower(b + i))
 			return false;
-	return true;
+	return eight_lower(a + len - 8) == eight_lower(b + len - 8); /* maybe some of them again */
 }
 
 bool span_ends(struct span s, struct span suffix)

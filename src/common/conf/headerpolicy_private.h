@@ -3,10 +3,12 @@
 #define CONF_HEADERPOLICY_PRIVATE_H
 
 #include "common/base/arena.h"
+#include "common/base/map.h"
 #include "common/conf/headerpolicy.h"
 #include "common/proto/hsts.h"
 
-enum op_kind { /* in the order in which a rule applies them */
+enum op_kind {    /* in the order in which a rule applies them */
+	OP_LEAVE, /* nothing, which keeps the rules for every host from it */
 	OP_REMOVE,
 	OP_SET, /* one line of this value, whatever was there */
 	OP_SET_IF_ABSENT,
@@ -18,6 +20,10 @@ struct op {
 	enum op_kind kind;
 	struct span name, value;
 	struct hsts hsts; /* STRENGTHEN of that header */
+	unsigned line;
+	uint64_t mark; /* of the name: headerpolicy_mark */
+	size_t number; /* of the name: headerpolicy.names */
+	size_t nonces; /* times that {nonce} stands in the value */
 };
 
 struct texts {
@@ -36,11 +42,51 @@ struct rule {
 	size_t op_count;
 };
 
-struct headerpolicy {
-	struct arena arena;
-	struct rule *rules;
+struct rules {
+	struct rule *at;
 	size_t count;
 };
+
+/* What is said for one host or pattern alone. */
+struct section {
+	struct span host;
+	struct rules rules;
+	bool *owns; /* by number of a name: the rules for every host have no say about it here */
+};
+
+struct headerpolicy {
+	struct arena arena;
+	struct rules rules; /* for every host */
+	struct section *sections;
+	size_t section_count;
+	struct map by_name;        /* sections of one name, by that in lower case; others are patterns */
+	struct section **patterns; /* in the order of the file */
+	size_t pattern_count;
+	struct map names; /* that operations are about, in lower case: a number from 1 */
+	struct span nonce_header;
+	size_t nonces;      /* of all values */
+	size_t nonce_bytes; /* that all values with a nonce take */
+};
+
+/* One bit of 64 for a name, whatever its case: what a response has is known by the bits of all its names, and most of what it
+ * has not by a bit that is not there. */
+static inline uint64_t headerpolicy_mark(struct span name)
+{
+	if (name.len == 0)
+		return 1;
+	size_t first = (unsigned char)span_lower(name.p[0]);
+	size_t last = (unsigned char)span_lower(name.p[name.len - 1]);
+	return UINT64_C(1) << ((name.len * 5 + first * 3 + last) & 63);
+}
+
+#define HEADERPOLICY_NONCE SPAN("{nonce}")
+
+/* How often {nonce} stands in a value. */
+size_t headerpolicy_nonces(struct span value);
+/* The value with the nonce put in; lives in *out, which has room. */
+struct span headerpolicy_put_nonce(struct span value, struct span nonce, struct buf *out);
+/* Is text the value, with one valid nonce wherever that has {nonce}? */
+bool headerpolicy_has_nonce(struct span value, struct span text);
 
 /* Do the lines of that header, which is a Content-Security-Policy, ask for all that `wanted` asks for? */
 bool headerpolicy_csp_covered(const struct fields *headers, struct span header, struct span wanted);

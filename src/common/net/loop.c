@@ -23,6 +23,12 @@ struct loop_io {
 	bool closed;
 };
 
+struct loop_dir {
+	uv_fs_event_t handle;
+	loop_dir_fn *fn;
+	void *arg;
+};
+
 struct loop_signal {
 	uv_signal_t handle;
 	loop_fn *fn;
@@ -179,6 +185,40 @@ void loop_unwatch(struct loop_io *io)
 		return;
 	io->closed = true;
 	uv_close((uv_handle_t *)&io->poll, loop_free_handle);
+}
+
+/* --- Directories --- */
+
+static void loop_on_dir(uv_fs_event_t *handle, const char *name, int events, int status)
+{
+	struct loop_dir *d = handle->data;
+
+	(void)events;
+	d->fn(d->arg, status < 0 ? NULL : name);
+}
+
+struct loop_dir *loop_watch_dir(
+	struct loop *loop, const char *path, loop_dir_fn *fn, void *arg, struct err *err)
+{
+	struct loop_dir *d = mem_alloc(sizeof(*d));
+
+	uv_fs_event_init(&loop->uv, &d->handle);
+	d->handle.data = d;
+	d->fn = fn;
+	d->arg = arg;
+	int rc = uv_fs_event_start(&d->handle, loop_on_dir, path, 0);
+	if (rc < 0) {
+		err_set(err, "%s: %s", path, uv_strerror(rc));
+		loop_unwatch_dir(d);
+		return NULL;
+	}
+	return d;
+}
+
+void loop_unwatch_dir(struct loop_dir *d)
+{
+	if (d != NULL)
+		uv_close((uv_handle_t *)&d->handle, loop_free_handle);
 }
 
 /* --- Timers --- */

@@ -1,4 +1,4 @@
-/* The event loop: file descriptors, timers, signals, deferred work, name resolution. One thread, one loop; several
+/* The event loop: file descriptors, directories, timers, signals, deferred work, name resolution. One thread, one loop; several
  * loops may live in one process. The only module that knows the event library. */
 #ifndef NET_LOOP_H
 #define NET_LOOP_H
@@ -41,6 +41,18 @@ void loop_arm(struct loop_io *io, unsigned want);
 void loop_io_set(struct loop_io *io, loop_io_fn *fn, void *arg);
 /* End the watch: no callback comes any more, and fd may be closed. NULL is fine. */
 void loop_unwatch(struct loop_io *io);
+
+/* --- Directories --- */
+struct loop_dir; /* opaque: one watched directory */
+/* name: of the entry that was made, changed, renamed or removed. When the directory itself is gone, moved or unmounted: its
+ * own name. NULL when the system does not say. */
+typedef void loop_dir_fn(void *arg, const char *name);
+
+/* Watch the directory that path leads to now, not what it leads to later. NULL with err. */
+struct loop_dir *loop_watch_dir(
+	struct loop *loop, const char *path, loop_dir_fn *fn, void *arg, struct err *err);
+/* End the watch; may be called in its callback. NULL is fine. */
+void loop_unwatch_dir(struct loop_dir *d);
 
 /* --- Timers --- */
 typedef void loop_fn(void *arg);

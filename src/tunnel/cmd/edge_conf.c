@@ -30,6 +30,15 @@ static const struct opt edge_options[] = {
 		OPT_LIST(struct edge_flags, edge.credentials), NULL},
 	{0, "route", "HOST=TUNNEL", "send HOST (NAME, *.NAME or *) to a tunnel, by id or name (repeatable)",
 		OPT_LIST(struct edge_flags, edge.routes), NULL},
+	STORE_FLAG_ROWS(struct edge_flags, store),
+	{0, "hashes-only", NULL, "keep hashes of secrets only: they cannot be asked for",
+		OPT_BOOL(struct edge_flags, api.hashes_only), NULL},
+	{0, "api", "ADDR:PORT", "serve the management API (tunnel-api(7))",
+		OPT_TEXT(struct edge_flags, api.listen), NULL},
+	{0, "api-cert", "FILE", "its certificate chain, PEM", OPT_TEXT(struct edge_flags, api.cert), NULL},
+	{0, "api-key", "FILE", "and its key", OPT_TEXT(struct edge_flags, api.key), NULL},
+	{0, "official-only", NULL, "no overlap of secrets: a change ends the old one at once",
+		OPT_BOOL(struct edge_flags, edge.official_only), NULL},
 	{0, "metrics", "ADDR:PORT", "serve /metrics, /ready and /healthcheck",
 		OPT_TEXT(struct edge_flags, edge.metrics), NULL},
 	{0, "access-log", "FILE", "JSON lines, one a request; - for stdout",
@@ -125,6 +134,29 @@ static int check_location(const char *location, struct err *err)
 	return 0;
 }
 
+/* Without TLS secrets would cross the network as they are. */
+static int check_api(const struct edge_flags *f, struct err *err)
+{
+	const struct mgmt_conf *api = &f->api;
+	const struct opt_list listen = {(const char **)&api->listen, api->listen != NULL, NULL};
+	struct url_authority parsed;
+
+	if ((api->cert == NULL) != (api->key == NULL))
+		return err_set(err, "--api-cert and --api-key come as a pair: one is missing");
+	if (api->listen == NULL)
+		return api->cert == NULL ? 0 : err_set(err, "--api-cert is of use with --api ADDR:PORT only");
+	if (f->store.path == NULL && f->edge.dev_dir == NULL)
+		return err_set(err, "--api needs --store FILE, where tunnels are kept");
+	if (check_addresses("--api", &listen, err) < 0)
+		return -1;
+	url_parse_address(span_str(api->listen), &parsed, err);
+	bool is_local = span_starts(parsed.host, SPAN("127.")) || span_eq(parsed.host, SPAN("::1"));
+	if (api->cert == NULL && !is_local)
+		return err_set(err, "--api %s: beyond this machine the API needs --api-cert and --api-key",
+			api->listen);
+	return 0;
+}
+
 static int edge_check(struct edge_flags *f, struct err *err)
 {
 	const struct edge_conf *c = &f->edge;
@@ -133,7 +165,8 @@ static int edge_check(struct edge_flags *f, struct err *err)
 		return err_set(err, "--loglevel %s: not one of debug, info, warn, error", f->log_level);
 	if (c->access_log != NULL && strcmp(c->access_log, "-") == 0 && f->json)
 		return err_set(err, "--access-log - and --json would both write to stdout");
-	if (check_listeners(c, err) < 0 || check_certificates(c, err) < 0 || check_routes(c, err) < 0)
+	if (check_api(f, err) < 0 || check_listeners(c, err) < 0 || check_certificates(c, err) < 0 ||
+		check_routes(c, err) < 0)
 		return -1;
 	return check_location(c->location, err);
 }

@@ -4,11 +4,15 @@
 
 #include "common/base/log.h"
 #include "common/conf/yaml.h"
+#include "tunnel/cmd/edge_store.h"
 #include "tunnel/edge/edge.h"
+#include "tunnel/mgmt/mgmt.h"
 
 /* What the options write to. */
 struct edge_flags {
 	struct edge_conf edge;
+	struct store_flags store;
+	struct mgmt_conf api;
 	const char *config, *log_level;
 	bool json;
 	enum log_level level;

@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include "common/base/mem.h"
+#include "common/base/rfc3339.h"
 #include "common/net/dial.h"
 #include "tunnel/control/register.h"
+#include "tunnel/edge/configure.h"
 #include "tunnel/edge/connector.h"
 #include "tunnel/h2/cfheader.h"
 
@@ -28,6 +30,8 @@ struct connector {
 	struct loop_timer timer;
 	char address[DIAL_NAME_MAX]; /* of the peer, without port */
 	char tunnel[UUID_TEXT_LEN + 1];
+	struct roster_conn *seat; /* as the API shows it; NULL before registration, and when it leaves */
+	bool is_evicted;          /* the timer is the end of its drain */
 };
 
 static void connector_close(struct connector *c, const char *why)
@@ -38,9 +42,17 @@ static void connector_close(struct connector *c, const char *why)
 
 /* --- Rotation --- */
 
+/* Not shown any more. */
+static void connector_unseat(struct connector *c)
+{
+	roster_leave(&c->edge->roster, c->seat);
+	c->seat = NULL;
+}
+
 static void connector_leave(struct connector *c)
 {
 	registry_remove(&c->entry);
+	connector_unseat(c);
 	if (c->state == CONNECTOR_UP)
 		c->state = CONNECTOR_LEAVING;
 	if (c->entry.requests == 0)
@@ -84,6 +96,29 @@ void connector_drain_all(struct edge *e)
 		connector_leave(list_entry(n, struct connector, node));
 }
 
+size_t connector_evict(
+	struct edge *e, const struct directory_tunnel *t, const struct uuid *client_id, uint64_t drain_ms)
+{
+	size_t count = 0;
+
+	list_for_each (n, &e->connectors) {
+		struct connector *c = list_entry(n, struct connector, node);
+		if (c->seat == NULL || c->seat->client->tunnel != t ||
+			(client_id != NULL && !uuid_eq(&c->entry.client_id, client_id)))
+			continue;
+		c->is_evicted = true;
+		loop_timer_start(&c->timer, drain_ms);
+		connector_leave(c);
+		count++;
+	}
+	return count;
+}
+
+struct h2_session *connector_session(struct connector *c)
+{
+	return link_session(c->link);
+}
+
 void connector_close_all(struct edge *e)
 {
 	list_for_each (n, &e->connectors)
@@ -117,23 +152,39 @@ static void connector_replace(struct connector *c, struct registry_tunnel *t)
 {
 	struct registry_link *old = registry_same(t, &c->entry.client_id, c->entry.conn_index);
 
-	if (old != NULL)
-		connector_close(list_entry(old, struct connector, entry), "replaced by a new connection");
+	if (old == NULL)
+		return;
+	connector_unseat(list_entry(old, struct connector, entry));
+	connector_close(list_entry(old, struct connector, entry), "replaced by a new connection");
 }
 
-static void connector_accepted(struct connector *c, const struct store_tunnel *known)
+static void connector_take_seat(
+	struct connector *c, struct directory_tunnel *known, const struct uuid *id, int64_t version)
+{
+	struct roster_conn *seat =
+		roster_join(&c->edge->roster, known, &c->server.registration, &c->entry.client_id, id);
+
+	seat->connector = c;
+	seat->secret_version = version;
+	memcpy(seat->origin_ip, c->address, sizeof(seat->origin_ip));
+	c->seat = seat;
+}
+
+static void connector_accepted(struct connector *c, struct directory_tunnel *known, int64_t version)
 {
 	struct edge *e = c->edge;
-	struct registry_tunnel *t = registry_tunnel(e->registry, &known->id);
+	struct registry_tunnel *t = registry_tunnel(e->registry, &known->record.id);
 	struct uuid id;
 
 	uuid_random(&id);
 	struct rpc_registered answer = {.ok = true,
 		.uuid = span_of((const char *)id.bytes, UUID_LEN),
-		.location = span_str(e->location)};
+		.location = span_str(e->location),
+		.remotely_managed = known->record.is_remote};
 	control_server_answer(&c->server, &answer);
 	connector_replace(c, t);
-	uuid_print(&known->id, c->tunnel);
+	connector_take_seat(c, known, &id, version);
+	uuid_print(&known->record.id, c->tunnel);
 	c->state = CONNECTOR_UP;
 	c->entry.link = c->link;
 	registry_add(t, &c->entry);
@@ -149,8 +200,9 @@ static void connector_accepted(struct connector *c, const struct store_tunnel *k
 	if (!c->entry.half_close && link_session(c->link) != NULL)
 		h2_share_window(link_session(c->link));
 	log_line(e->worker->log, LOG_INFO, "registered", "tunnel=%s name=%s index=%u peer=%s version=%.*s",
-		c->tunnel, known->name, c->entry.conn_index, link_peer(c->link), (int)r->version.len,
+		c->tunnel, known->record.name, c->entry.conn_index, link_peer(c->link), (int)r->version.len,
 		r->version.p);
+	configure_push(e, c->seat->client);
 }
 
 static void connector_register(struct connector *c)
@@ -170,14 +222,19 @@ static void connector_register(struct connector *c)
 	memcpy(tunnel.bytes, r->tunnel_id.p, UUID_LEN);
 	memcpy(c->entry.client_id.bytes, r->client_id.p, UUID_LEN);
 	c->entry.conn_index = r->conn_index;
-	const struct store_tunnel *known = store_check(e->store, &tunnel, r->account_tag, r->secret);
 	/* A starting connector exits at any error but these two kinds. */
-	if (e->draining)
+	if (e->draining) {
 		connector_refuse(c, SPAN("EDUPCONN"), false);
-	else if (known == NULL)
-		connector_refuse(c, SPAN("Unauthorized: Invalid tunnel secret"), false);
-	else
-		connector_accepted(c, known);
+		return;
+	}
+	struct directory_tunnel *known;
+	int64_t version;
+	switch (directory_check(
+		e->directory, &tunnel, r->account_tag, r->secret, rfc3339_now(), &known, &version)) {
+	case DIRECTORY_OK: connector_accepted(c, known, version); return;
+	case DIRECTORY_WRONG: connector_refuse(c, SPAN("Unauthorized: Invalid tunnel secret"), false); return;
+	case DIRECTORY_UNKNOWN: connector_refuse(c, SPAN("Unauthorized: Tunnel not found"), false); return;
+	}
 }
 
 static void connector_unregister(struct connector *c)
@@ -186,9 +243,19 @@ static void connector_unregister(struct connector *c)
 		c->entry.conn_index, link_peer(c->link));
 	/* Out of rotation before the answer says so. */
 	registry_remove(&c->entry);
+	connector_unseat(c);
 	control_server_unregistered(&c->server);
 	connector_send(c);
 	connector_leave(c);
+}
+
+/* Its own configuration: to be shown. */
+static void connector_told(struct connector *c, struct span json)
+{
+	log_line(c->edge->worker->log, LOG_DEBUG, "configuration received", "tunnel=%s bytes=%zu", c->tunnel,
+		json.len);
+	if (c->seat != NULL && json.len <= CONNECTOR_TOLD_MAX)
+		directory_config_set(&c->seat->client->tunnel->told, json, 0, rfc3339_now());
 }
 
 static void connector_run_control(struct connector *c)
@@ -197,10 +264,7 @@ static void connector_run_control(struct connector *c)
 		switch (control_server_next(&c->server)) {
 		case CONTROL_SERVER_NONE: connector_send(c); return;
 		case CONTROL_SERVER_REGISTER: connector_register(c); break;
-		case CONTROL_SERVER_CONFIGURE:
-			log_line(c->edge->worker->log, LOG_DEBUG, "configuration received",
-				"tunnel=%s bytes=%zu", c->tunnel, c->server.config.len);
-			break;
+		case CONTROL_SERVER_CONFIGURE: connector_told(c, c->server.config); break;
 		case CONTROL_SERVER_UNREGISTER: connector_unregister(c); break;
 		case CONTROL_SERVER_GONE: connector_send(c); return;
 		case CONTROL_SERVER_BROKEN:
@@ -282,6 +346,8 @@ static void connector_on_down(void *arg, const char *why)
 
 	registry_remove(&c->entry);
 	list_remove(&c->node);
+	if (c->seat != NULL)
+		roster_lose(&e->roster, c->seat);
 	if (c->state == CONNECTOR_UP)
 		e->metrics.links_lost++;
 	if (c->state == CONNECTOR_UP || c->state == CONNECTOR_LEAVING) {
@@ -310,7 +376,9 @@ static void connector_on_timer(void *arg)
 	case CONNECTOR_NEW: connector_close(c, "did not register in time"); break;
 	case CONNECTOR_REFUSED: connector_close(c, "registration refused"); break;
 	case CONNECTOR_LEAVING:
-		if (c->entry.requests == 0)
+		if (c->is_evicted)
+			connector_close(c, "closed by the operator");
+		else if (c->entry.requests == 0)
 			connector_close(c, "unregistered");
 		break;
 	case CONNECTOR_UP: break;

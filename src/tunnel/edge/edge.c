@@ -5,9 +5,11 @@
 #include "common/base/fsx.h"
 #include "common/base/mem.h"
 #include "common/net/listen.h"
+#include "tunnel/edge/configure.h"
 #include "tunnel/edge/connector.h"
 #include "tunnel/edge/edge.h"
 #include "tunnel/edge/edge_metrics.h"
+#include "tunnel/edge/inventory.h"
 #include "tunnel/edge/visitor.h"
 
 #define EDGE_GROUPS "X25519:P-256" /* cloudflared offers P-256 only */
@@ -156,12 +158,13 @@ static int edge_add_route(struct edge *e, const char *text, struct err *err)
 {
 	struct span tunnel, host = span_cut(span_str(text), '=', &tunnel);
 
-	const struct store_tunnel *known = store_find(e->store, tunnel);
+	const struct directory_tunnel *known = directory_find(e->directory, tunnel);
 	if (known == NULL)
 		return err_set(err,
-			"--route %s: no tunnel \"%.*s\"; its file has to be given by --credentials", text,
-			(int)tunnel.len, tunnel.p);
-	if (registry_route(e->registry, host, registry_tunnel(e->registry, &known->id), err) < 0)
+			"--route %s: no tunnel \"%.*s\"; its file has to be given by --credentials, or it "
+			"has to be in the store",
+			text, (int)tunnel.len, tunnel.p);
+	if (registry_route(e->registry, host, registry_tunnel(e->registry, &known->record.id), err) < 0)
 		return err_wrap(err, "--route %s", text);
 	return 0;
 }
@@ -171,16 +174,18 @@ static int edge_load_tunnels(struct edge *e, struct err *err)
 	const struct edge_conf *conf = e->conf;
 
 	if (conf->cred != NULL)
-		store_add(e->store, "quick", conf->cred);
+		directory_add(e->directory, "quick", conf->cred);
 	for (size_t i = 0; i < conf->credentials.count; i++) {
-		if (store_add_file(e->store, conf->credentials.items[i], err) < 0)
+		if (directory_add_file(e->directory, conf->credentials.items[i], err) < 0)
 			return err_wrap(err, "--credentials");
 		edge_warn_exposed(e, conf->credentials.items[i]);
 	}
+	if (conf->store != NULL && inventory_load_tunnels(e, err) < 0)
+		return -1;
 	for (size_t i = 0; i < conf->routes.count; i++)
 		if (edge_add_route(e, conf->routes.items[i], err) < 0)
 			return -1;
-	return 0;
+	return conf->store != NULL ? inventory_load_routes(e, err) : 0;
 }
 
 /* --- Operators' listener --- */
@@ -193,6 +198,8 @@ static void edge_on_admin(void *arg, struct span path, struct admin_answer *answ
 		answer->status = 200;
 		answer->content_type = "text/plain; version=0.0.4; charset=utf-8";
 		edge_metrics_print(e, &answer->body);
+		if (e->more_metrics != NULL)
+			e->more_metrics(e->more_metrics_arg, &answer->body);
 	} else if (span_eq(path, SPAN("/ready"))) {
 		answer->status = e->draining ? 503 : 200;
 		answer->content_type = "application/json";
@@ -235,12 +242,14 @@ struct edge *edge_start(struct worker *w, const struct edge_conf *conf, struct e
 	e->worker = w;
 	e->conf = conf;
 	e->location = conf->location;
-	e->store = store_new();
+	e->directory = directory_new();
+	roster_init(&e->roster, w->loop, configure_client_gone);
 	e->registry = registry_new();
 	list_init(&e->listeners);
 	list_init(&e->visitors);
 	list_init(&e->connectors);
 	loop_timer_init(&e->grace, w->loop, edge_on_grace_over, e);
+	loop_timer_init(&e->look, w->loop, inventory_on_look, e);
 	RAND_bytes((unsigned char *)&e->ray, sizeof(e->ray));
 	if (edge_open(e, err) < 0) {
 		edge_free(e);
@@ -319,7 +328,11 @@ void edge_free(struct edge *e)
 	tls_context_free(e->public_tls);
 	tls_context_free(e->tunnel_tls);
 	registry_free(e->registry);
-	store_free(e->store);
+	if (e->conf->store != NULL)
+		store_watch(e->conf->store, NULL, NULL);
+	roster_fini(&e->roster);
+	directory_free(e->directory);
+	loop_timer_fini(&e->look);
 	loop_timer_fini(&e->grace);
 	http1_request_fini(&e->request);
 	header_free(&e->fields);

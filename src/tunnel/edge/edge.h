@@ -7,9 +7,10 @@
 #include "common/proto/http1.h"
 #include "tunnel/edge/accesslog.h"
 #include "tunnel/edge/devca.h"
+#include "tunnel/edge/directory.h"
 #include "tunnel/edge/posture.h"
 #include "tunnel/edge/registry.h"
-#include "tunnel/edge/store.h"
+#include "tunnel/edge/roster.h"
 #include "tunnel/ops/admin.h"
 #include "tunnel/worker.h"
 
@@ -24,6 +25,8 @@ struct edge_conf {
 	const char *metrics, *access_log, *location;
 	const char *headers; /* a header policy; NULL: none */
 	int64_t grace_ns;
+	struct store *store; /* of tunnels and routes besides; NULL: none */
+	bool official_only;  /* a change of secret ends the old one at once, and versions are not shown */
 	/* Of a quick tunnel, in memory in place of files: one tunnel named "quick", and a tunnel certificate. NULL for
 	 * none. */
 	const struct cred *cred;
@@ -44,8 +47,10 @@ struct edge_metrics {
 struct edge {
 	struct worker *worker;
 	const struct edge_conf *conf;
-	struct store *store;
+	struct directory *directory;
+	struct roster roster;
 	struct registry *registry;
+	struct loop_timer look;       /* for changes of the store by others */
 	struct accesslog *access_log; /* NULL when there is none */
 	struct posture *posture;      /* likewise */
 	struct tls_context *public_tls, *tunnel_tls;
@@ -56,6 +61,11 @@ struct edge {
 	size_t unregistered; /* tunnel connections that have not registered yet */
 	bool draining;
 	struct admin *admin;
+	void (*more_metrics)(
+		void *arg, struct buf *out); /* of whoever works on top of the edge; NULL: none */
+	void *more_metrics_arg;
+	void (*changed)(void *arg, const struct store_record *r); /* likewise, of each change of the store */
+	void *changed_arg;
 	struct loop_timer grace;
 	void (*drained)(void *arg); /* called once, when draining has ended */
 	void *drained_arg;

@@ -10,6 +10,7 @@
 #include "tunnel/edge/forward.h"
 #include "tunnel/edge/forward_head.h"
 #include "tunnel/edge/page.h"
+#include "tunnel/edge/posture.h"
 #include "tunnel/h2/cfheader.h"
 
 enum forward_state {
@@ -25,7 +26,6 @@ struct forward {
 	const struct forward_events *events;
 	void *arg;
 	enum forward_state state;
-	struct registry_tunnel *tunnel;
 	struct registry_link *link; /* while x is open */
 	struct exchange *x;         /* NULL before it is open and after it has closed */
 	enum page page;             /* with FORWARD_PAGE */
@@ -40,10 +40,11 @@ struct forward {
 	uint64_t in, out; /* body bytes from and to the visitor */
 	uint64_t start_us;
 	char ray[FORWARD_RAY_MAX];
-	char key[25];   /* of a WebSocket upgrade, else empty */
-	struct buf log; /* first part of the access log's line */
-	char *host;     /* for pages */
-	char *path;     /* for the header policy, without query; NULL when there is none */
+	char key[25];           /* of a WebSocket upgrade, else empty */
+	struct buf log;         /* first part of the access log's line */
+	char *host;             /* for pages */
+	char *path;             /* for the header policy, without query; NULL when there is none */
+	char nonce[NONCE_TEXT]; /* of the answer, as the header policy wants it; else empty */
 };
 
 /* --- Ending --- */
@@ -104,7 +105,18 @@ static void forward_apply_policy(struct forward *f, int status)
 {
 	struct edge *e = f->edge;
 
-	posture_apply(e->posture, span_str(f->host), span_str(f->path), status, &e->fields);
+	struct posture_response r = {span_str(f->host), span_str(f->path), status, f->nonce};
+
+	posture_apply(e->posture, &r, &e->fields);
+}
+
+/* The application learns the nonce of its answer, and of nobody else. */
+static void forward_tell_nonce(struct forward *f)
+{
+	struct span header;
+
+	if (posture_nonce(f->edge->posture, f->nonce, &header))
+		forward_head_set(&f->kept, header, span_str(f->nonce));
 }
 
 /* --- Our own answers --- */
@@ -310,7 +322,9 @@ static const struct exchange_events forward_exchange_events = {
 /* Open a stream for the kept head. False when no connection can take it. */
 static bool forward_send(struct forward *f, const struct registry_link *avoid)
 {
-	struct registry_link *l = registry_pick(f->tunnel, avoid);
+	/* Found anew each time: a route may have changed since. */
+	struct registry_route *route = registry_find(f->edge->registry, span_str(f->host));
+	struct registry_link *l = route != NULL ? registry_pick(route, avoid) : NULL;
 
 	if (l == NULL)
 		return false;
@@ -341,15 +355,16 @@ static void forward_route(struct forward *f, const struct forward_request *r)
 	f->host = mem_strdup(host);
 	if (e->posture != NULL)
 		f->path = mem_spandup(span_of(r->path.p, span_find(r->path, '?')));
-	f->tunnel = registry_find(e->registry, span_str(host));
+	const struct registry_route *route = registry_find(e->registry, span_str(host));
 	if (e->draining) {
 		forward_page(f, PAGE_DRAINING);
-	} else if (f->tunnel == NULL) {
+	} else if (route == NULL) {
 		forward_page(f, PAGE_UNKNOWN_HOST);
-	} else if (list_empty(&f->tunnel->links)) {
+	} else if (!registry_is_up(route)) {
 		forward_page(f, PAGE_NO_CONNECTOR);
 	} else {
 		forward_head_build(r, f->ray, &f->kept);
+		forward_tell_nonce(f);
 		if (!forward_send(f, NULL))
 			forward_page(f, PAGE_BUSY);
 		if (!f->may_retry)

@@ -145,8 +145,9 @@ static bool is_plain_connection(const struct fields *fields)
 						    span_eq_nocase(value, SPAN("upgrade"))));
 }
 
-#define OWN_FIELDS 7            /* that forward_head_build adds at most */
-#define OWN_BYTES ((size_t)512) /* and their bytes, addresses of the visitor apart */
+#define OWN_FIELDS 8 /* that forward_head_build and forward_head_set add at most */
+/* and their bytes, addresses of the visitor apart */
+#define OWN_BYTES ((size_t)512 + FORWARD_HEAD_SET_MAX)
 
 void forward_head_build(const struct forward_request *r, const char *ray, struct forward_head *out)
 {
@@ -180,6 +181,18 @@ void forward_head_build(const struct forward_request *r, const char *ray, struct
 		.path = buf_keep(&out->text, r->path),
 		.fields = &out->fields};
 	out->no_body = !r->has_body && r->websocket_key.len == 0;
+}
+
+void forward_head_set(struct forward_head *h, struct span name, struct span value)
+{
+	struct fields *f = &h->fields;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < f->count; i++)
+		if (f->at[i].name.len != name.len || !reads_as(f->at[i].name, name))
+			f->at[kept++] = f->at[i];
+	f->count = kept;
+	header_add(f, keep_lower(&h->text, name), buf_keep(&h->text, value));
 }
 
 void forward_head_clean_trailers(struct fields *trailers)

@@ -24,6 +24,9 @@ bool forward_head_host(struct span authority, char host[FORWARD_HOST_MAX]);
  * cf-visitor, x-forwarded-proto are ours alone; x-forwarded-for is appended to; authority and names are lower case; no
  * hop-by-hop field. */
 void forward_head_build(const struct forward_request *r, const char *ray, struct forward_head *out);
+/* Put one more field of ours into a built head, once. Whatever of the visitor's a server could take for it is dropped. */
+void forward_head_set(struct forward_head *h, struct span name, struct span value);
+#define FORWARD_HEAD_SET_MAX 192 /* bytes of both */
 void forward_head_free(struct forward_head *h);
 /* Drop from a visitor's trailers what he may not say in fields either. */
 void forward_head_clean_trailers(struct fields *trailers);

@@ -1,10 +1,10 @@
-/* A policy file that is looked at once a second: a file that cannot be used leaves the policy as it was. */
+/* A policy file that is read again when it changes: one that cannot be used leaves the policy as it was. */
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "common/base/fsx.h"
 #include "common/base/mem.h"
 #include "common/conf/headerpolicy.h"
+#include "common/net/watch.h"
 #include "tunnel/edge/posture.h"
 
 struct posture {
@@ -12,8 +12,8 @@ struct posture {
 	const char *path;
 	struct headerpolicy *policy;
 	struct headerpolicy_scratch scratch;
-	struct stat seen; /* of the file that was read last, usable or not */
-	struct loop_timer look;
+	struct nonce_pool nonces;
+	struct watch *watch;
 };
 
 static struct headerpolicy *read_policy(const char *path, struct err *err)
@@ -27,23 +27,12 @@ static struct headerpolicy *read_policy(const char *path, struct err *err)
 	return policy;
 }
 
-static bool is_same(const struct stat *a, const struct stat *b)
-{
-	return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
-static void posture_on_look(void *arg)
+static void posture_on_change(void *arg)
 {
 	struct posture *p = arg;
-	struct stat now;
 	struct err err;
-
-	loop_timer_start(&p->look, POSTURE_LOOK_MS);
-	if (stat(p->path, &now) < 0 || is_same(&now, &p->seen))
-		return;
-	p->seen = now;
 	struct headerpolicy *policy = read_policy(p->path, &err);
+
 	if (policy == NULL) {
 		log_line(p->worker->log, LOG_ERROR, "header policy kept as it was", "error=\"%s\"", err.text);
 		return;
@@ -56,19 +45,17 @@ static void posture_on_look(void *arg)
 struct posture *posture_open(struct worker *w, const char *path, struct err *err)
 {
 	struct posture *p = mem_alloc(sizeof(*p));
+	struct watch_conf conf = {.path = path, .max = HEADERPOLICY_BYTES_MAX};
 
 	p->worker = w;
 	p->path = path;
-	loop_timer_init(&p->look, w->loop, posture_on_look, p);
-	if (stat(path, &p->seen) < 0) /* before it is read: a change in between is seen later */
-		err_sys(err, "%s", path);
-	else
-		p->policy = read_policy(path, err);
+	/* Before it is read: a change in between is seen later. */
+	p->watch = watch_open(w->loop, &conf, posture_on_change, p);
+	p->policy = read_policy(path, err);
 	if (p->policy == NULL) {
 		posture_free(p);
 		return NULL;
 	}
-	loop_timer_start(&p->look, POSTURE_LOOK_MS);
 	return p;
 }
 
@@ -76,16 +63,35 @@ void posture_free(struct posture *p)
 {
 	if (p == NULL)
 		return;
-	loop_timer_fini(&p->look);
+	watch_free(p->watch);
 	headerpolicy_free(p->policy);
+	headerpolicy_scratch_free(&p->scratch);
 	free(p);
 }
 
-void posture_apply(struct posture *p, struct span host, struct span path, int status, struct fields *fields)
+bool posture_nonce(struct posture *p, char nonce[NONCE_TEXT], struct span *header)
 {
-	struct headerpolicy_subject subject = {host, path, status};
+	*header = p != NULL ? headerpolicy_nonce_header(p->policy) : (struct span){0};
+	nonce[0] = '\0';
+	if (header->p == NULL)
+		return false;
+	nonce_make(&p->nonces, nonce);
+	return true;
+}
 
-	if (p != NULL && headerpolicy_apply(p->policy, &subject, fields, &p->scratch) < 0)
+void posture_apply(struct posture *p, const struct posture_response *r, struct fields *fields)
+{
+	char fresh[NONCE_TEXT];
+
+	if (p == NULL)
+		return;
+	struct headerpolicy_subject subject = {r->host, r->path, r->status, span_str(r->nonce)};
+	/* A policy that was read in between asks for a nonce which nobody knows. */
+	if (r->nonce[0] == '\0' && headerpolicy_nonce_header(p->policy).p != NULL) {
+		nonce_make(&p->nonces, fresh);
+		subject.nonce = span_str(fresh);
+	}
+	if (headerpolicy_apply(p->policy, &subject, fields, &p->scratch) < 0)
 		log_line(p->worker->log, LOG_WARN, "too many headers for the policy", "path=\"%.*s\"",
-			(int)(path.len < 64 ? path.len : 64), path.p);
+			(int)(r->path.len < 64 ? r->path.len : 64), r->path.p);
 }

@@ -1,53 +1,63 @@
 /* Routes by host name, and the rotation of each tunnel. */
 #include <stdlib.h>
 
+#include "common/base/map.h"
 #include "common/base/mem.h"
 #include "tunnel/edge/registry.h"
 
-struct route {
+struct registry_route {
 	char *pattern; /* lower case */
-	struct registry_tunnel *tunnel;
+	bool is_fixed;
+	struct registry_tunnel **tunnels; /* owned array */
+	size_t count;
+	size_t turn; /* which of them is asked first */
 };
 
 struct registry {
-	struct route *routes; /* sorted by pattern */
+	struct registry_route *routes; /* sorted by pattern */
 	size_t count;
-	struct list tunnels;
+	struct map tunnels; /* by id */
 };
 
 struct registry *registry_new(void)
 {
-	struct registry *r = mem_alloc(sizeof(*r));
+	return mem_alloc(sizeof(struct registry));
+}
 
-	list_init(&r->tunnels);
-	return r;
+static void route_free(struct registry_route *route)
+{
+	free(route->pattern);
+	free(route->tunnels);
 }
 
 void registry_free(struct registry *r)
 {
-	struct node *n;
-
 	if (r == NULL)
 		return;
 	for (size_t i = 0; i < r->count; i++)
-		free(r->routes[i].pattern);
+		route_free(&r->routes[i]);
 	free(r->routes);
-	while ((n = list_pop(&r->tunnels)) != NULL)
-		free(list_entry(n, struct registry_tunnel, node));
+	for (size_t i = 0; i < r->tunnels.cap; i++)
+		free(r->tunnels.slots[i].value);
+	map_free(&r->tunnels);
 	free(r);
+}
+
+static struct span id_key(const struct uuid *id)
+{
+	return span_of((const char *)id->bytes, UUID_LEN);
 }
 
 struct registry_tunnel *registry_tunnel(struct registry *r, const struct uuid *id)
 {
-	list_for_each (n, &r->tunnels) {
-		struct registry_tunnel *t = list_entry(n, struct registry_tunnel, node);
-		if (uuid_eq(&t->id, id))
-			return t;
-	}
-	struct registry_tunnel *t = mem_alloc(sizeof(*t));
+	struct registry_tunnel *t = map_get(&r->tunnels, id_key(id));
+
+	if (t != NULL)
+		return t;
+	t = mem_alloc(sizeof(*t));
 	t->id = *id;
 	list_init(&t->links);
-	list_push(&r->tunnels, &t->node);
+	map_put(&r->tunnels, id_key(&t->id), t);
 	return t;
 }
 
@@ -81,7 +91,7 @@ static size_t route_index(const struct registry *r, struct span key, bool *found
 	return low;
 }
 
-static bool is_pattern(struct span s)
+bool registry_is_pattern(struct span s)
 {
 	if (span_eq(s, SPAN("*")))
 		return true;
@@ -96,31 +106,116 @@ static bool is_pattern(struct span s)
 	return s.len > 0;
 }
 
+/* Put a route into the table, where there is none of that pattern. */
+static struct registry_route *route_insert(struct registry *r, struct span pattern, size_t at)
+{
+	r->routes = mem_grow(r->routes, r->count + 1, sizeof(*r->routes));
+	memmove(&r->routes[at + 1], &r->routes[at], (r->count - at) * sizeof(*r->routes));
+	r->routes[at] = (struct registry_route){.pattern = mem_spandup(pattern)};
+	r->count++;
+	return &r->routes[at];
+}
+
+static void route_remove(struct registry *r, size_t at)
+{
+	route_free(&r->routes[at]);
+	r->count--;
+	memmove(&r->routes[at], &r->routes[at + 1], (r->count - at) * sizeof(*r->routes));
+}
+
+static void route_point(
+	struct registry *r, struct registry_route *route, const struct uuid *ids, size_t count)
+{
+	free(route->tunnels);
+	route->tunnels = mem_array(count, sizeof(struct registry_tunnel *));
+	route->count = count;
+	for (size_t i = 0; i < count; i++)
+		route->tunnels[i] = registry_tunnel(r, &ids[i]);
+}
+
 int registry_route(struct registry *r, struct span pattern, struct registry_tunnel *to, struct err *err)
 {
 	char *text = mem_spandup(pattern);
 	bool found;
+	int rc = 0;
 
 	for (char *c = text; *c != '\0'; c++)
 		*c = span_lower(*c);
 	size_t at = route_index(r, span_str(text), &found);
-	if (found || !is_pattern(span_str(text))) {
-		err_set(err, found ? "\"%s\" is routed twice" : "\"%s\" is no host name, \"*.NAME\" or \"*\"",
+	if (found || !registry_is_pattern(span_str(text))) {
+		rc = err_set(err,
+			found ? "\"%s\" is routed twice" : "\"%s\" is no host name, \"*.NAME\" or \"*\"",
 			text);
-		free(text);
-		return -1;
+	} else {
+		struct registry_route *route = route_insert(r, span_str(text), at);
+		route->is_fixed = true;
+		if (to != NULL)
+			route_point(r, route, &to->id, 1);
 	}
-	r->routes = mem_grow(r->routes, r->count + 1, sizeof(*r->routes));
-	memmove(&r->routes[at + 1], &r->routes[at], (r->count - at) * sizeof(*r->routes));
-	r->routes[at] = (struct route){text, to};
-	r->count++;
-	return 0;
+	free(text);
+	return rc;
+}
+
+bool registry_is_fixed(const struct registry *r, struct span pattern)
+{
+	bool found;
+	size_t at = route_index(r, pattern, &found);
+
+	return found && r->routes[at].is_fixed;
+}
+
+void registry_set(struct registry *r, struct span pattern, const struct uuid *ids, size_t count)
+{
+	bool found;
+	size_t at = route_index(r, pattern, &found);
+
+	if (found && r->routes[at].is_fixed)
+		return;
+	if (count > 0)
+		route_point(r, found ? &r->routes[at] : route_insert(r, pattern, at), ids, count);
+	else if (found)
+		route_remove(r, at);
+}
+
+/* Take the tunnel off the route. False when that is for good. */
+static bool route_drop(struct registry_route *route, const struct registry_tunnel *t)
+{
+	for (size_t i = 0; i < route->count; i++) {
+		if (route->tunnels[i] != t)
+			continue;
+		if (route->is_fixed)
+			return false;
+		route->count--;
+		memmove(&route->tunnels[i], &route->tunnels[i + 1],
+			(route->count - i) * sizeof(*route->tunnels));
+		i--;
+	}
+	return true;
+}
+
+void registry_forget(struct registry *r, const struct uuid *id)
+{
+	struct registry_tunnel *t = map_get(&r->tunnels, id_key(id));
+	bool used = false;
+
+	if (t == NULL)
+		return;
+	for (size_t i = r->count; i-- > 0;) {
+		size_t had = r->routes[i].count;
+		used = !route_drop(&r->routes[i], t) || used;
+		if (had > 0 && r->routes[i].count == 0)
+			route_remove(r, i);
+	}
+	if (used)
+		return;
+	map_remove(&r->tunnels, id_key(id));
+	free(t);
 }
 
 /* "*" and what follows the first dot of a host: its wildcard. */
 #define WILDCARD_MAX 256
 
-static struct registry_tunnel *find_wildcard(const struct registry *r, struct span host)
+static struct registry_route *find_wildcard(const struct registry *r, struct span host)
 {
 	char pattern[WILDCARD_MAX];
 	bool found;
@@ -132,20 +227,28 @@ static struct registry_tunnel *find_wildcard(const struct registry *r, struct sp
 			memcpy(pattern + 1, host.p, host.len);
 			size_t at = route_index(r, span_of(pattern, host.len + 1), &found);
 			if (found)
-				return r->routes[at].tunnel;
+				return &r->routes[at];
 		}
 		host = span_skip(host, 1);
 	}
 	size_t at = route_index(r, SPAN("*"), &found);
-	return found ? r->routes[at].tunnel : NULL;
+	return found ? &r->routes[at] : NULL;
 }
 
-struct registry_tunnel *registry_find(const struct registry *r, struct span host)
+struct registry_route *registry_find(const struct registry *r, struct span host)
 {
 	bool found;
 	size_t at = route_index(r, host, &found);
 
-	return found ? r->routes[at].tunnel : find_wildcard(r, host);
+	return found ? &r->routes[at] : find_wildcard(r, host);
+}
+
+bool registry_is_up(const struct registry_route *route)
+{
+	for (size_t i = 0; i < route->count; i++)
+		if (!list_empty(&route->tunnels[i]->links))
+			return true;
+	return false;
 }
 
 void registry_add(struct registry_tunnel *t, struct registry_link *l)
@@ -190,22 +293,29 @@ static bool is_better(
 	return l->requests < best->requests;
 }
 
-struct registry_link *registry_pick(struct registry_tunnel *t, const struct registry_link *avoid)
+struct registry_link *registry_pick(struct registry_route *route, const struct registry_link *avoid)
 {
 	struct registry_link *best = NULL;
+	struct registry_tunnel *of = NULL;
 
-	list_for_each (n, &t->links) {
-		struct registry_link *l = list_entry(n, struct registry_link, node);
-		struct h2_session *session = link_session(l->link);
-		if (l == avoid || session == NULL || !h2_can_open(session))
-			continue;
-		if (is_better(l, best, avoid))
-			best = l;
+	for (size_t i = 0; i < route->count; i++) {
+		struct registry_tunnel *t = route->tunnels[(route->turn + i) % route->count];
+		list_for_each (n, &t->links) {
+			struct registry_link *l = list_entry(n, struct registry_link, node);
+			struct h2_session *session = link_session(l->link);
+			if (l == avoid || session == NULL || !h2_can_open(session))
+				continue;
+			if (is_better(l, best, avoid)) {
+				best = l;
+				of = t;
+			}
+		}
 	}
-	/* To the end of the list, so that equals take turns. */
+	/* To the end of the list, so that equals take turns; so do tunnels. */
+	route->turn++;
 	if (best != NULL) {
 		list_remove(&best->node);
-		list_push(&t->links, &best->node);
+		list_push(&of->links, &best->node);
 	}
 	return best;
 }

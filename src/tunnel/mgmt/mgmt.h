@@ -1,0 +1,35 @@
+/* The management API: what an operator and his tools ask of the edge over HTTP. Paths, bodies and errors are those of
+ * Cloudflare's v4 REST API, so that cloudflared can be pointed at it. */
+#ifndef MGMT_MGMT_H
+#define MGMT_MGMT_H
+
+#include "tunnel/edge/edge.h"
+#include "tunnel/store/seal.h"
+
+#define MGMT_BODY_MAX ((size_t)16 * 1024)         /* bytes of a request's body */
+#define MGMT_CONFIG_MAX ((size_t)1024 * 1024)     /* of one with a configuration */
+#define MGMT_WINDOW_US (INT64_C(86400) * 1000000) /* that a previous secret may be kept, at most */
+#define MGMT_PAGE_MAX 1000                        /* tunnels on a page */
+#define MGMT_PAGE_DEFAULT 100
+
+/* Settings; borrowed. */
+struct mgmt_conf {
+	const char *listen;     /* ADDRESS:PORT */
+	const char *cert, *key; /* PEM; NULL for plain HTTP */
+	const struct seal *seal;
+	bool hashes_only;         /* secrets cannot be asked for: only their hashes are kept */
+	const char *domain;       /* completes host names without one; NULL: none */
+	const char *quick_domain; /* of quick tunnels; NULL: none are made */
+	int64_t quick_max, quick_per_address;
+	int64_t quick_first_ns, quick_idle_ns; /* without a connection: at first, and after the last */
+	int64_t public_port;                   /* of https URLs */
+};
+
+struct mgmt; /* opaque; one owner */
+
+/* e has a store, and outlives it. NULL with err. */
+struct mgmt *mgmt_start(struct edge *e, const struct mgmt_conf *conf, struct err *err);
+const char *mgmt_address(const struct mgmt *m);
+void mgmt_free(struct mgmt *m); /* NULL is fine */
+
+#endif
