@@ -101,6 +101,55 @@ finds() {
   jq -e '.ingress.error_class == "regex" and (.findings | any(.id == "IL015"))' <<<"$output"
 }
 
+@test "lint and rule: --compat says what each release knows, accepts and chooses" {
+  cat >releases.yml <<'END'
+no-prechecks: true
+udp-unregister-session-timeout: 5s
+ingress:
+  - hostname: app.example.com
+    path: ^/\p{greek}
+    service: https://10.0.0.5
+    originRequest:
+      matchSNItoHost: true
+      access: {required: true, teamName: a, audTag: [x], environment: fed}
+  - service: http_status:404
+END
+  run -1 "$lint" --json releases.yml
+  jq -e '.ingress.error_class == "regex"' <<<"$output"
+  run -0 "$lint" --json --compat 2026 releases.yml
+  jq -e '.ingress.valid and ([.findings[] | select(.id == "IL501").message] == ["udp-unregister-session-timeout is no setting of 2026.8.2, and ignored"])
+    and (.findings | any(.id == "IL113" and (.message | endswith("releases before 2026.5.0 refuse these names of properties"))))' <<<"$output"
+  run -0 "$lint" rule --compat 2026 --json --config releases.yml 'https://app.example.com/%CE%B1'
+  jq -e '.ingress.rule == 0' <<<"$output"
+  run -1 "$lint" rule --json --config releases.yml 'https://app.example.com/%CE%B1'
+  sed -i 's/greek/Greek/' releases.yml
+  run -0 "$lint" --json --compat 2023.7 releases.yml
+  jq -e '[.findings[] | select(.id == "IL501" or .id == "IL502") | .message | split(" ")[0]] == ["no-prechecks", "matchSNItoHost", "environment"]' <<<"$output"
+  run -0 "$lint" rule --config releases.yml http://app.example.com:80:80/
+  run -1 "$lint" rule --compat 2026 --config releases.yml http://app.example.com:80:80/
+  run -2 "$lint" rule --compat 2024 --config releases.yml http://app.example.com/
+  [ "$output" = 'ingress-lint rule: --compat: "2024" is none of 2023.7, 2025, 2026' ]
+}
+
+@test "lint: every value that does not fit and every key that is there twice, not the first alone" {
+  cat >faults.yml <<'END'
+metrics: 5
+no-autoupdate: yes
+originRequest:
+  noTLSVerify: "true"
+  keepAliveConnections: []
+ingress:
+  - hostname: a.example.com
+    hostname: b.example.com
+    service: http://a
+    service: http://b
+  - service: http_status:404
+END
+  run -1 "$lint" --json faults.yml
+  jq -e '[.findings[] | select(.severity == "error") | .id + " " + (.where | ltrimstr("faults.yml:"))]
+    == ["IL017 1:10", "IL017 2:16", "IL002 4:16", "IL002 5:25", "IL004 8:5", "IL004 10:5"]' <<<"$output"
+}
+
 @test "lint: ten thousand rules in little time" {
   {
     echo 'ingress:'
@@ -168,26 +217,78 @@ END
   run -3 "$lint" --proxy none.conf good.yml
 }
 
+@test "lint: files that a site file includes are read, and named in what is found" {
+  mkdir -p sites/more
+  printf 'IncludeOptional more/*.conf\nInclude none.conf\nInclude apache.conf\n' >sites/apache.conf
+  printf '# ws\nProxyPass /live/ http://10.0.0.5:3000/live/\n' >sites/more/a.conf
+  printf 'ProxyPass / http://10.0.0.5:80/ upgrade=websocket\n' >sites/more/b.conf
+  run -0 "$lint" --proxy sites/apache.conf good.yml
+  [[ $output == 'sites/more/a.conf:2:18: warning: upgrades of requests to /live/ are not passed on, and a rule'*'[IL801]'* ]]
+  printf 'include conf.d/*.conf;\n' >nginx.conf
+  mkdir conf.d
+  printf '%s\n' 'server {' ' proxy_http_version 1.1;' ' proxy_set_header Upgrade $http_upgrade;' \
+    ' proxy_set_header Connection $connection_upgrade;' ' location /live { proxy_pass http://h; }' '}' >conf.d/a.conf
+  run -0 "$lint" --proxy nginx.conf good.yml
+  [[ $output == 'conf.d/a.conf:5:30: warning: $connection_upgrade is no map of $http_upgrade in the files given [IL803]'* ]]
+  echo 'map $http_upgrade $connection_upgrade { default upgrade; "" close; }' >map.conf
+  run -0 "$lint" --proxy nginx.conf --proxy map.conf --quiet good.yml
+  [ -z "$output" ]
+}
+
+@test "lint: of nginx's locations the one that serves is asked" {
+  printf '%s\n' 'server {' ' location / { proxy_pass http://h; }' ' location ~ ^/l { proxy_pass http://h; }' '}' >order.conf
+  run -0 "$lint" --json --proxy order.conf good.yml
+  jq -se '[.[] | select(.target.file == "order.conf").findings[] | select(.severity == "warning").where] == ["order.conf:3:30"]' <<<"$output"
+}
+
 # --- Formats ---
 
 @test "lint: SARIF has the catalogue and the findings" {
   run -1 "$lint" --format sarif refused.yml
-  jq -e '.version == "2.1.0" and (.runs[0].tool.driver.rules | length) == 113
+  jq -e '.version == "2.1.0" and (.runs[0].tool.driver.rules | length) == 116
     and .runs[0].results[0].ruleId == .runs[0].tool.driver.rules[.runs[0].results[0].ruleIndex].id
     and .runs[0].results[0].locations[0].physicalLocation.region.startLine > 0' <<<"$output"
 }
 
-@test "lint: JUnit is XML, and counts failures" {
+# Files that give findings of every severity, a witness, a fix, odd bytes, and none.
+several() {
   printf 'ingress:\n  - hostname: "<&\\x01>"\n    service: http://a\n  - service: http_status:404\n' >odd.yml
-  run -1 "$lint" --format junit odd.yml refused.yml good.yml
+  printf 'ingress:\n  - hostname: "*.Example.com"\n    service: https://a\n  - service: http_status:404\n' >fix.yml
+  mkdir directory
+  files=(odd.yml shadow.yml fix.yml refused.yml good.yml directory)
+}
+
+@test "lint: SARIF fits its schema" {
+  schema=$("$top/tests/schemas/sarif-schema" 2>why) || skip "no schema: $(cat why)"
+  several
+  run -3 --separate-stderr "$lint" --format sarif "${files[@]}"
+  python3 -c '
+import json, sys, jsonschema
+validator = jsonschema.Draft4Validator(json.load(open(sys.argv[1])), format_checker=jsonschema.FormatChecker())
+log = json.loads(sys.stdin.read())
+for fault in validator.iter_errors(log):
+    sys.exit(f"{list(fault.absolute_path)}: {fault.message}")
+assert len(log["runs"][0]["results"]) > 5
+log["runs"][0]["results"][0]["level"] = "dire"
+assert not validator.is_valid(log)
+' "$schema" <<<"$output"
+}
+
+@test "lint: JUnit fits a schema, and counts failures" {
+  several
+  run -3 --separate-stderr "$lint" --format junit "${files[@]}"
+  echo "$output" >report.xml
+  xmllint --noout --schema "$top/tests/schemas/junit.xsd" report.xml
+  run -3 xmllint --noout --schema "$top/tests/schemas/junit.xsd" - <<<'<testsuites><testsuite name="a"/></testsuites>'
   python3 -c '
 import sys, xml.etree.ElementTree as e
-suites = e.fromstring(sys.argv[1].encode()).findall("testsuite")
-assert [s.get("name") for s in suites] == ["odd.yml", "refused.yml", "good.yml"]
+suites = e.parse("report.xml").findall("testsuite")
+assert [s.get("name") for s in suites] == sys.argv[1:]
 for s in suites:
     assert int(s.get("tests")) == len(s.findall("testcase")) > 0
     assert int(s.get("failures")) == len(s.findall("testcase/failure"))
-' "$output"
+    assert int(s.get("errors")) == len(s.findall("testcase/error")) == (s.get("name") == "directory")
+' "${files[@]}"
 }
 
 @test "lint: GitHub's commands are one line each" {
@@ -221,9 +322,42 @@ for s in suites:
   run -0 "$lint" --fix=diff fix.yml
   [[ $output == *$'\n+  - hostname: "*.example.com" # wild'* ]]
   grep -q Example fix.yml
+  cp fix.yml patched.yml
+  sed 's/fix\.yml/patched.yml/' <<<"$output" | patch --quiet -p0
   run -0 "$lint" --fix fix.yml
+  cmp fix.yml patched.yml
   [ "$(cat fix.yml)" = "$(printf '# mine\ningress:\n  - hostname: "*.example.com" # wild\n    service:   https://a\n    originRequest: {noTLSVerify: true}\n  - service: http_status:404')" ]
   [ "$(stat -c %a fix.yml)" = 640 ]
+}
+
+@test "lint: --fix mends configurations inside of manifests, where they are literal blocks" {
+  cat >cm.yml <<'END'
+apiVersion: v1
+kind: Namespace
+metadata: {name: tunnel} # é
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: cloudflared, namespace: tunnel}
+data:
+  config.yaml: |
+
+    ingress:
+      - hostname: "*.Example.com" # wild
+        service: https://a.b.svc.cluster.local
+        originRequest: {noTLSVerify: "yes"}
+      - service: http_status:404
+  other.yaml: "ingress: [{hostname: '*.Example.com', service: 'http://a.b'}, {service: 'http_status:404'}]"
+END
+  cp cm.yml before.yml
+  run -0 "$lint" --fix=diff cm.yml
+  [[ $output == *$'\n+      - hostname: "*.example.com" # wild'* ]]
+  run -0 "$lint" --fix cm.yml
+  run -1 diff before.yml cm.yml
+  [ "$(grep -c '^[<>]' <<<"$output")" = 4 ]
+  grep -qxF '      - hostname: "*.example.com" # wild' cm.yml
+  grep -qxF '        originRequest: {noTLSVerify: true}' cm.yml
+  grep -qF "'*.Example.com'" cm.yml
 }
 
 @test "lint: --records gives a URL for each rule that can be reached, and rule agrees" {
@@ -262,7 +396,7 @@ for s in suites:
 
 @test "rules and explain: every rule has a line, a reason and two examples" {
   run -0 "$lint" rules
-  [ "${#lines[@]}" = 113 ]
+  [ "${#lines[@]}" = 116 ]
   [[ ${lines[0]} == 'IL001  error  '* ]]
   run -0 "$lint" explain il104
   [[ $output == 'IL104 rule-shadowed (warning)'*'Why: '*'Fix: '*'Bad:'*'Good:'* ]]
@@ -306,6 +440,12 @@ for s in suites:
   run -3 --separate-stderr "$lint" --json latin.yml
   [ "$stderr" = 'ingress-lint: latin.yml: is no text in UTF-8 or UTF-16' ]
   jq -e '.ingress.error_class == "yaml-syntax"' <<<"$output"
+  truncate -s 100M huge.yml
+  for file in latin.yml huge.yml bomb.yml; do
+    run -3 --separate-stderr timeout 20 "$lint" rule --json --config "$file" https://app.example.com/
+    [ "${#stderr_lines[@]}" = 1 ]
+    jq -e '.ingress.error_class == "yaml-syntax"' <<<"$output"
+  done
 }
 
 # --- The real program ---

@@ -156,15 +156,29 @@ static void open_prefix(struct lint *l, const struct view *v, const struct view_
 	free(prefix);
 }
 
-static void newer_version(struct lint *l, const struct view *v, const struct view_rule *r)
+static void other_version(struct lint *l, const struct view *v, const struct view_rule *r)
 {
-	if (r->rx == NULL || v->compat == VIEW_2023_7)
+	static const struct {
+		enum release release;
+		const char *message;
+	} others[] = {{RELEASE_2023_7, "releases before the move to Go 1.22 refuse (?<name>...)"},
+		{RELEASE_2025, "releases before 2026.5.0 refuse these names of properties"},
+		{RELEASE_2026, "releases from 2026.5.0 on refuse names of properties with \"_\""}};
+
+	if (r->rx == NULL)
 		return;
-	struct rx *older = rx_new(span_str(r->expr), RX_GO_1_19, NULL, NULL);
-	if (older == NULL)
-		lint_find(l, r->path->start,
-			"path %s: releases before the move to Go 1.22 refuse (?<name>...)", r->expr);
-	rx_free(older);
+	/* The newest that does not read it says most. */
+	for (size_t i = sizeof(others) / sizeof(others[0]); i-- > 0;) {
+		if (others[i].release == v->release)
+			continue;
+		struct rx *other = rx_new(span_str(r->expr), others[i].release, NULL, NULL);
+		if (other != NULL) {
+			rx_free(other);
+			continue;
+		}
+		lint_find(l, r->path->start, "path %s: %s", r->expr, others[i].message);
+		return;
+	}
 }
 
 static void never_matches(struct lint *l, const struct view *v, const struct view_rule *r)
@@ -190,6 +204,6 @@ const struct lint_check checks_path[] = {
 	{"IL105", never_matches, NULL},
 	{"IL111", alternation, NULL},
 	{"IL112", open_prefix, NULL},
-	{"IL113", newer_version, NULL},
+	{"IL113", other_version, NULL},
 	{0},
 };

@@ -134,10 +134,23 @@ static struct span key_at(const struct view *v, struct yaml_mark at)
 	return SPAN("");
 }
 
+/* Of a kind of faults all that the decoder found, not the first alone. */
+static void tell_all(struct lint *l, const struct view *v, enum ingress_fault fault)
+{
+	for (size_t i = 0; i < v->errors.count; i++) {
+		const struct ingress_error *e = &v->errors.items[i];
+		if (e->fault == fault)
+			lint_find(l, e->at, "%s", e->err.text);
+	}
+}
+
 static void wrong_type(struct lint *l, const struct view *v)
 {
-	if (v->fault == INGRESS_YAML_TYPE && !lint_is_key(key_at(v, v->error.at), durations))
-		lint_find(l, v->error.at, "%s", v->error.err.text);
+	for (size_t i = 0; i < v->errors.count; i++) {
+		const struct ingress_error *e = &v->errors.items[i];
+		if (e->fault == INGRESS_YAML_TYPE && !lint_is_key(key_at(v, e->at), durations))
+			lint_find(l, e->at, "%s", e->err.text);
+	}
 }
 
 /* All of them, whichever cloudflared names. */
@@ -181,7 +194,7 @@ static void tell(struct lint *l, const struct view *v, enum ingress_fault fault)
 
 static void duplicate_key(struct lint *l, const struct view *v)
 {
-	tell(l, v, INGRESS_YAML_DUPLICATE_KEY);
+	tell_all(l, v, INGRESS_YAML_DUPLICATE_KEY);
 }
 
 static void no_rules(struct lint *l, const struct view *v)
@@ -192,7 +205,7 @@ static void no_rules(struct lint *l, const struct view *v)
 
 static void setting_type(struct lint *l, const struct view *v)
 {
-	tell(l, v, INGRESS_SETTING_TYPE);
+	tell_all(l, v, INGRESS_SETTING_TYPE);
 }
 
 static void url_setting(struct lint *l, const struct view *v)

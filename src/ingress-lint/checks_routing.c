@@ -49,18 +49,9 @@ static void shadowed(struct lint *l, const struct view *v, const struct view_rul
 	free(name);
 }
 
-static bool is_protected(const struct view_rule *r)
-{
-	bool refuses =
-		r->target.kind == INGRESS_STATUS && (r->target.status == 401 || r->target.status == 403);
-
-	return r->fault == INGRESS_OK &&
-	       (refuses || tree_bool(tree_value(tree_value(r->options, "access"), "required"), false));
-}
-
 static bool is_open(const struct view_rule *r)
 {
-	return r->fault == INGRESS_OK && r->target.kind != INGRESS_STATUS && !is_protected(r);
+	return r->fault == INGRESS_OK && r->target.kind != INGRESS_STATUS && !view_is_protected(r);
 }
 
 /* A path through the open rule that a careless origin takes for one of the guarded rule; NULL when there is none. */
@@ -92,7 +83,7 @@ static void protection(struct lint *l, const struct view *v)
 		return;
 	for (size_t i = 0; i < v->count; i++) {
 		const struct view_rule *guarded = &v->rules[i];
-		if (!is_protected(guarded) || view_is_any(guarded->host))
+		if (!view_is_protected(guarded) || view_is_any(guarded->host))
 			continue;
 		for (size_t k = 0; k < v->count && pairs < PAIRS_MAX; k++) {
 			const struct view_rule *open = &v->rules[k];
@@ -135,22 +126,6 @@ static void acme(struct lint *l, const struct view *v, const struct view_rule *r
 	proof_set_fini(&challenge);
 }
 
-/* Do the two serve in the same way? */
-static bool is_alike(const struct view *v, const struct view_rule *a, const struct view_rule *b)
-{
-	for (size_t i = 0; lint_origin_keys[i] != NULL; i++) {
-		const struct yaml_node *x = view_option(v, a, lint_origin_keys[i]);
-		const struct yaml_node *y = view_option(v, b, lint_origin_keys[i]);
-		if (x == y)
-			continue;
-		if (x == NULL || y == NULL || x->kind != YAML_SCALAR || y->kind != YAML_SCALAR ||
-			!span_eq(x->text, y->text))
-			return false;
-	}
-	return a->fault == INGRESS_OK && b->fault == INGRESS_OK &&
-	       strcmp(a->target.text, b->target.text) == 0;
-}
-
 /* What this rule takes the next one would take just so. */
 static void redundant(struct lint *l, const struct view *v, const struct view_rule *r)
 {
@@ -159,7 +134,7 @@ static void redundant(struct lint *l, const struct view *v, const struct view_ru
 	if (l->proof == NULL || r->number == v->count || proof_of(l->proof, r)->reach != PROOF_SERVES)
 		return;
 	const struct view_rule *next = r + 1;
-	if (view_host_covers(next->host, r->host) && is_alike(v, r, next) &&
+	if (view_host_covers(next->host, r->host) && lint_is_alike(v, r, next) &&
 		proof_only(l->proof, r->set, next->set, &path) == RX_NONE)
 		lint_find(l, r->node->start,
 			"rule %zu changes nothing: rule %zu would serve its requests in the same way",

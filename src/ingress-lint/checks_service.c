@@ -12,7 +12,7 @@
 static bool url_of(const struct view_rule *r, struct gourl *u)
 {
 	return r->fault == INGRESS_OK && (r->target.kind == INGRESS_HTTP || r->target.kind == INGRESS_TCP) &&
-	       gourl_parse(span_str(r->text), u) == NULL;
+	       gourl_parse(span_str(r->text), RELEASE_2025, u) == NULL;
 }
 
 static bool has_scheme(const struct gourl *u, const char *const *names)

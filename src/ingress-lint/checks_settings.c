@@ -9,6 +9,16 @@
 
 #define NAMES_MAX 160
 
+static const char *release_name(enum release release)
+{
+	switch (release) {
+	case RELEASE_2023_7: return "2023.7.0";
+	case RELEASE_2025: return "2025.5.0";
+	case RELEASE_2026: return "2026.8.2";
+	}
+	abort();
+}
+
 /* --- Unknown keys --- */
 
 /* All that may stand at the top: flags, and what is no flag. Ends with NULL. */
@@ -49,11 +59,25 @@ static void report_unknown(struct lint *l, const struct yaml_node *map, const st
 		lint_fix(l, key, near, LINT_QUOTES_SAME);
 }
 
+static bool is_flag(struct span name)
+{
+	for (size_t i = 0; settings_name(i) != NULL; i++)
+		if (span_eq(name, span_str(settings_name(i))))
+			return true;
+	return false;
+}
+
 static void unknown_setting(struct lint *l, const struct view *v)
 {
 	const char *known[NAMES_MAX];
 
 	top_names(known);
+	tree_each_pair (key, v->root) {
+		struct span name = tree_text(key);
+		if (is_flag(name) && !settings_knows(v->release, name))
+			lint_find(l, key->start, "%.*s is no setting of %s, and ignored", (int)name.len,
+				name.p, release_name(v->release));
+	}
 	tree_each_pair (key, v->root) {
 		struct span name = tree_text(key);
 		if (lint_is_key(name, known) || span_starts(name, SPAN("x-")) || is_anchored(v, key->next) ||
@@ -83,11 +107,31 @@ static void check_options(struct lint *l, const struct yaml_node *options)
 		check_keys(l, item, lint_ip_keys, "of ipRules");
 }
 
+/* Keys that some releases know, and this one reports. */
+static void check_release(struct lint *l, const struct view *v)
+{
+	static const struct {
+		const char *type;
+		const char *const *keys;
+	} types[] = {{"config.OriginRequestConfig", lint_origin_keys},
+		{"config.AccessConfig", lint_access_keys}, {"config.WarpRoutingConfig", lint_warp_keys}};
+
+	for (size_t i = 0; i < v->file.warning_count; i++) {
+		const struct ingress_warning *w = &v->file.warnings[i];
+		for (size_t k = 0; k < sizeof(types) / sizeof(types[0]); k++)
+			if (strcmp(w->type, types[k].type) == 0 &&
+				lint_is_key(span_str(w->key), types[k].keys))
+				lint_find(l, w->at, "%s is no key of %s, and ignored", w->key,
+					release_name(v->release));
+	}
+}
+
 static void unknown_key(struct lint *l, const struct view *v)
 {
 	static const char *const known[] = {
 		"connectTimeout", "tcpKeepAlive", "maxActiveFlows", "enabled", NULL};
 
+	check_release(l, v);
 	check_options(l, v->global);
 	const struct yaml_node *warp = tree_value(v->root, "warp-routing");
 	tree_each_pair (key, warp) {
@@ -133,7 +177,7 @@ static void removed(struct lint *l, const struct view *v)
 			lint_find(l, key->next->start, "h2mux is gone from current releases");
 	}
 	const struct yaml_node *enabled = tree_key(tree_value(v->root, "warp-routing"), "enabled");
-	if (enabled != NULL && v->compat != VIEW_2023_7)
+	if (enabled != NULL && v->release != RELEASE_2023_7)
 		lint_find(l, enabled->start, "warp-routing.enabled has no effect since 2023.9.0%s",
 			tree_bool(enabled->next, true) ? "" : ": private traffic is not kept out");
 }

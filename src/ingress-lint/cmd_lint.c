@@ -6,6 +6,7 @@
 #include "common/base/mem.h"
 #include "common/base/opt.h"
 #include "common/base/out.h"
+#include "ingress-lint/choice.h"
 #include "ingress-lint/cmd.h"
 #include "ingress-lint/fix.h"
 #include "ingress-lint/records.h"
@@ -58,37 +59,9 @@ static const struct opt_program program = {.name = "ingress-lint",
 
 /* --- Options --- */
 
-struct choice {
-	const char *name;
-	int value;
-};
-
-/* The value of a name; `none` for NULL. -1 with err when it is none of them. */
-static int choose(
-	const struct choice *choices, const char *option, const char *name, int none, struct err *err)
-{
-	struct buf list = {0};
-
-	if (name == NULL)
-		return none;
-	for (const struct choice *c = choices; c->name != NULL; c++) {
-		if (strcmp(c->name, name) == 0) {
-			buf_free(&list);
-			return c->value;
-		}
-		buf_addf(&list, "%s%s", buf_len(&list) > 0 ? ", " : "", c->name);
-	}
-	buf_add_char(&list, '\0');
-	err_set(err, "--%s: \"%s\" is none of %s", option, name, buf_span(&list).p);
-	buf_free(&list);
-	return -1;
-}
-
 enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_SARIF, FORMAT_JUNIT, FORMAT_GITHUB };
 static const struct choice formats[] = {{"text", FORMAT_TEXT}, {"json", FORMAT_JSON}, {"sarif", FORMAT_SARIF},
 	{"junit", FORMAT_JUNIT}, {"github", FORMAT_GITHUB}, {0}};
-static const struct choice compats[] = {
-	{"2023.7", VIEW_2023_7}, {"2025", VIEW_2025}, {"2026", VIEW_2026}, {0}};
 enum fix_how { FIX_NO, FIX_WRITE, FIX_DIFF };
 static const struct choice fixes[] = {{"write", FIX_WRITE}, {"diff", FIX_DIFF}, {0}};
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
@@ -111,10 +84,10 @@ static int check_ids(const struct opt_list *list, const char *option, struct err
 
 static int make_plan(const struct flags *f, struct plan *p, struct err *err)
 {
-	p->format = choose(formats, "format", f->json ? "json" : f->format, FORMAT_TEXT, err);
-	p->compat = p->format < 0 ? -1 : choose(compats, "compat", f->compat, VIEW_2025, err);
-	p->fix = p->compat < 0 ? -1 : choose(fixes, "fix", f->fix, FIX_NO, err);
-	p->color = p->fix < 0 ? -1 : choose(colors, "color", f->color, COLOR_AUTO, err);
+	p->format = choice_value(formats, "format", f->json ? "json" : f->format, FORMAT_TEXT, err);
+	p->compat = p->format < 0 ? -1 : choice_release(f->compat, err);
+	p->fix = p->compat < 0 ? -1 : choice_value(fixes, "fix", f->fix, FIX_NO, err);
+	p->color = p->fix < 0 ? -1 : choice_value(colors, "color", f->color, COLOR_AUTO, err);
 	if (p->color < 0 || check_ids(&f->enable, "enable", err) < 0 ||
 		check_ids(&f->disable, "disable", err) < 0)
 		return -1;
@@ -177,8 +150,8 @@ static int lint_files(int argc, char **argv, const struct flags *f, const struct
 {
 	size_t count = (size_t)argc + f->proxies.count;
 	struct input *inputs = mem_array(count, sizeof(inputs[0]));
-	struct run_options how = {(enum view_compat)p->compat, f->files, f->container, f->proxies.count,
-		&f->enable, &f->disable};
+	struct run_options how = {
+		(enum release)p->compat, f->files, f->container, f->proxies.count, &f->enable, &f->disable};
 	struct err err;
 
 	for (size_t i = 0; i < count; i++)

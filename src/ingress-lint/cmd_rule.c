@@ -6,19 +6,22 @@
 #include "common/base/opt.h"
 #include "common/base/out.h"
 #include "common/conf/ingress_url.h"
+#include "ingress-lint/choice.h"
 #include "ingress-lint/cmd.h"
 #include "ingress-lint/report.h"
 
 #define LINE_MAX_BYTES ((size_t)1 << 20) /* of standard input */
 
 struct flags {
-	const char *config;
+	const char *config, *compat;
 	bool json;
 };
 
 static const struct opt options[] = {
 	{'c', "config", "FILE", "the configuration; - reads standard input", OPT_TEXT(struct flags, config),
 		"OUTBORE_INGRESS_LINT_CONFIG"},
+	{0, "compat", "VERSION", "whose choice: of 2023.7, 2025 or 2026 (default 2025)",
+		OPT_TEXT(struct flags, compat), NULL},
 	{'j', "json", NULL, "a record for each URL", OPT_BOOL(struct flags, json), NULL},
 	{0},
 };
@@ -45,7 +48,7 @@ static struct match match_url(const struct view *v, struct span text)
 
 	if (v->fault != INGRESS_OK)
 		return (struct match){.error_class = ingress_fault_class(v->fault)};
-	const char *why = ingress_url_parse(text, &url);
+	const char *why = ingress_url_parse(text, v->release, &url);
 	if (why != NULL)
 		return (struct match){.error_class = why};
 	size_t rule =
@@ -174,11 +177,15 @@ static int answer_lines(const struct view *v, const struct flags *f)
 	return ferror(stdin) != 0 ? LINT_EXIT_CANNOT : worst;
 }
 
-static int answer_all(const struct view *v, const struct flags *f, int argc, char **argv)
+/* why: what is wrong with the file itself, "" when it is a text. */
+static int answer_all(
+	const struct view *v, const struct flags *f, int argc, char **argv, const struct err *why)
 {
 	int worst = LINT_EXIT_OK;
 
-	if (v->fault != INGRESS_OK)
+	if (why->text[0] != '\0')
+		worst = out_die(program.name, why, LINT_EXIT_CANNOT);
+	else if (v->fault != INGRESS_OK)
 		fprintf(stderr, "ingress-lint rule: %s:%u: %s\n", v->origin.file, v->error.at.line,
 			v->error.err.text);
 	for (int i = 0; i < argc; i++) {
@@ -205,6 +212,7 @@ int lint_cmd_rule(int argc, char **argv)
 		err_set(&err, "no --config FILE");
 	else if (result == OPT_RUN && argc == 0)
 		err_set(&err, "no URL; - reads them from standard input");
+	int release = result == OPT_RUN ? choice_release(f.compat, &err) : -1;
 	if (err.text[0] != '\0')
 		return out_die(program.name, &err, LINT_EXIT_USAGE);
 	input_read(&in, f.config);
@@ -212,8 +220,9 @@ int lint_cmd_rule(int argc, char **argv)
 		return out_die(program.name, &in.err, LINT_EXIT_CANNOT);
 	struct view_origin origin = {
 		.file = f.config, .text = buf_span(&in.text), .line = 1, .column = 1, .exact = true};
-	view_init(&v, origin, buf_span(&in.text), VIEW_2025);
-	int status = answer_all(&v, &f, argc, argv);
+	view_init(&v, origin, buf_span(&in.text), (enum release)release);
+	input_judge(&in, &v);
+	int status = answer_all(&v, &f, argc, argv, &in.err);
 	view_fini(&v);
 	input_fini(&in);
 	return status;

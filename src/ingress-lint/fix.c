@@ -4,8 +4,8 @@
 
 #include "common/base/fsx.h"
 #include "common/base/mem.h"
-#include "common/conf/ingress.h"
 #include "ingress-lint/fix.h"
+#include "ingress-lint/kube.h"
 
 static int by_place(const void *a, const void *b)
 {
@@ -49,14 +49,26 @@ static void replace(const struct input *in, struct buf *out)
 	free(edits);
 }
 
-static bool is_accepted(struct span text)
+/* Is every configuration that was accepted in the input accepted in its fixed text too? */
+static bool stays_accepted(const struct input *in, struct span fixed)
 {
-	struct ingress_file f;
-	struct ingress_error why;
-	enum ingress_fault fault = ingress_parse(text, &f, &why);
+	struct input again = {.name = in->name, .is_manifest = in->is_manifest};
 
-	ingress_file_free(&f);
-	return fault == INGRESS_OK;
+	buf_add_span(&again.text, fixed);
+	if (in->is_manifest) {
+		kube_lint(&again, 1, in->views[0].release);
+	} else {
+		struct view_origin origin = {
+			.file = in->name, .text = fixed, .line = 1, .column = 1, .exact = true};
+		again.views = mem_alloc(sizeof(again.views[0]));
+		again.view_count = 1;
+		view_init(&again.views[0], origin, fixed, in->views[0].release);
+	}
+	bool good = again.view_count == in->view_count;
+	for (size_t i = 0; i < in->view_count && good; i++)
+		good = in->views[i].fault != INGRESS_OK || again.views[i].fault == INGRESS_OK;
+	input_fini(&again);
+	return good;
 }
 
 /* The fixed text. What would be refused afterwards and is not now stays as it is. */
@@ -64,12 +76,12 @@ static void apply(const struct input *in, struct buf *out)
 {
 	struct span text = buf_span(&in->text);
 
-	if (in->is_manifest || in->err.text[0] != '\0') {
+	if (in->view_count == 0 || in->err.text[0] != '\0') {
 		buf_add_span(out, text);
 		return;
 	}
 	replace(in, out);
-	if (is_accepted(buf_span(out)) || !is_accepted(text))
+	if (span_eq(buf_span(out), text) || stays_accepted(in, buf_span(out)))
 		return;
 	buf_clear(out);
 	buf_add_span(out, text);
@@ -96,23 +108,76 @@ int fix_write(const struct input *in, struct err *err)
 
 /* --- Patches --- */
 
-/* Lines are replaced one by one: an edit stays within its line. */
-static void print_hunk(FILE *to, unsigned number, struct span old, struct span new)
+#define CONTEXT 3 /* lines around a change */
+
+/* Lines of a text, and whether the last one has an end. */
+struct lines {
+	struct span *at;
+	size_t count;
+	bool ended;
+};
+
+static struct lines split(struct span text)
 {
-	fprintf(to, "@@ -%u +%u @@\n-%.*s\n+%.*s\n", number, number, (int)old.len, old.p, (int)new.len,
-		new.p);
+	struct lines l = {mem_array(2, sizeof(l.at[0])), 0, text.len > 0 && text.p[text.len - 1] == '\n'};
+	struct span rest = l.ended ? span_of(text.p, text.len - 1) : text;
+
+	while (rest.p != NULL) {
+		if ((l.count & (l.count - 1)) == 0)
+			l.at = mem_grow(l.at, 2 * l.count + 1, sizeof(l.at[0]));
+		l.at[l.count++] = span_cut(rest, '\n', &rest);
+	}
+	return l;
+}
+
+static void print_line(FILE *to, char sign, const struct lines *l, size_t i)
+{
+	fprintf(to, "%c%.*s\n", sign, (int)l->at[i].len, l->at[i].p);
+	if (i + 1 == l->count && !l->ended)
+		fputs("\\ No newline at end of file\n", to);
+}
+
+/* Where the changes end that begin at line i and have no more than the context of both between them. */
+static size_t find_end(const struct lines *a, const struct lines *b, size_t i)
+{
+	size_t end = i + 1;
+
+	for (size_t k = i; k < a->count && k < end + 2 * (size_t)CONTEXT; k++)
+		end = span_eq(a->at[k], b->at[k]) ? end : k + 1;
+	return end;
+}
+
+/* Lines are replaced one by one: an edit stays within its line. */
+static void print_hunk(FILE *to, const struct lines *a, const struct lines *b, size_t first, size_t end)
+{
+	size_t from = first > CONTEXT ? first - CONTEXT : 0,
+	       past = end + CONTEXT < a->count ? end + CONTEXT : a->count;
+
+	fprintf(to, "@@ -%zu,%zu +%zu,%zu @@\n", from + 1, past - from, from + 1, past - from);
+	for (size_t i = from, run; i < past; i = run) {
+		for (run = i; run < past && !span_eq(a->at[run], b->at[run]); run++)
+			print_line(to, '-', a, run);
+		for (size_t k = i; k < run; k++)
+			print_line(to, '+', b, k);
+		if (run == i)
+			print_line(to, ' ', a, run++);
+	}
 }
 
 static void print_patch(FILE *to, const struct input *in, struct span fixed)
 {
-	struct span a = buf_span(&in->text), b = fixed;
+	struct lines a = split(buf_span(&in->text)), b = split(fixed);
 
 	fprintf(to, "--- %s\n+++ %s\n", in->name, in->name);
-	for (unsigned number = 1; a.p != NULL && b.p != NULL; number++) {
-		struct span old = span_cut(a, '\n', &a), new = span_cut(b, '\n', &b);
-		if (!span_eq(old, new))
-			print_hunk(to, number, old, new);
+	for (size_t i = 0; i < a.count && a.count == b.count; i++) {
+		if (span_eq(a.at[i], b.at[i]))
+			continue;
+		size_t end = find_end(&a, &b, i);
+		print_hunk(to, &a, &b, i, end);
+		i = end - 1;
 	}
+	free(a.at);
+	free(b.at);
 }
 
 int fix_diff(FILE *to, const struct input *inputs, size_t count)

@@ -3,6 +3,7 @@
 
 #include "common/base/fsx.h"
 #include "common/base/mem.h"
+#include "common/base/utf8.h"
 #include "ingress-lint/input.h"
 
 #define BINARY_LOOK 8000 /* bytes in which a NUL shows that a file is no text */
@@ -21,6 +22,32 @@ void input_read(struct input *in, const char *name)
 	if (fsx_read(strcmp(name, "-") == 0 ? "/dev/stdin" : name, &in->text, &in->err) == 0 &&
 		is_binary(buf_span(&in->text)))
 		err_set(&in->err, "%s: is no text", name);
+}
+
+static bool is_utf8(struct span text)
+{
+	while (text.len > 0) {
+		uint32_t c;
+		size_t len = utf8_decode(text, &c);
+		if (len == 0)
+			return false;
+		text = span_skip(text, len);
+	}
+	return true;
+}
+
+/* What no parser can be blamed for is no finding alone: the input is not what it should be. */
+void input_judge(struct input *in, const struct view *v)
+{
+	struct span text = buf_span(&in->text);
+	bool utf16 = span_starts(text, SPAN("\xff\xfe")) || span_starts(text, SPAN("\xfe\xff"));
+
+	if (in->err.text[0] != '\0')
+		return;
+	if (v->is_excessive)
+		err_set(&in->err, "%s:%u: %s", in->name, v->error.at.line, v->error.err.text);
+	else if (v->fault == INGRESS_YAML_SYNTAX && !utf16 && !is_utf8(text))
+		err_set(&in->err, "%s: is no text in UTF-8 or UTF-16", in->name);
 }
 
 void input_fini(struct input *in)
@@ -96,8 +123,10 @@ void input_ignore(struct input *in)
 
 	for (size_t i = 0; i < l->count; i++) {
 		struct lint_finding *f = &l->findings[i];
-		if (line_ignores(nth_line(text, starts, lines, f->line), f->rule) ||
-			(f->line > 1 && line_ignores(nth_line(text, starts, lines, f->line - 1), f->rule)))
+		if (f->file == in->name &&
+			(line_ignores(nth_line(text, starts, lines, f->line), f->rule) ||
+				(f->line > 1 &&
+					line_ignores(nth_line(text, starts, lines, f->line - 1), f->rule))))
 			lint_finding_free(f);
 		else
 			l->findings[kept++] = *f;

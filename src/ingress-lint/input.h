@@ -20,6 +20,8 @@ struct input {
 
 /* Read a file, or standard input. What is wrong goes to err; the rest is empty then. */
 void input_read(struct input *in, const char *name);
+/* Put into err what no parser can be blamed for, once the text was read as a configuration. */
+void input_judge(struct input *in, const struct view *v);
 void input_fini(struct input *in);
 
 /* Drop the findings that a comment in the file ignores: "# ingress-lint: ignore=IL101,IL102" in the line or the one above

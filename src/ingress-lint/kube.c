@@ -69,7 +69,10 @@ static void add_document(struct cluster *c, struct input *in, struct span text, 
 		.in_manifest = true,
 		.exact = true,
 		.line = line,
-		.column = 1};
+		.column = 1,
+		.offset = (size_t)(text.p - buf_span(&in->text).p),
+		.document = text,
+		.document_line = line};
 	c->places = mem_grow(c->places, c->place_count + 1, sizeof(struct view *));
 	c->places[c->place_count++] = place;
 	place->tree = yaml_tree_parse(text, &why);
@@ -156,7 +159,7 @@ static bool place_block(const struct view *place, const struct yaml_node *n, str
 }
 
 static void add_config(struct cluster *c, const struct kube_object *o, const struct yaml_node *key,
-	struct span text, enum view_compat compat)
+	struct span text, enum release release)
 {
 	struct input *in = o->input;
 	const struct yaml_node *n = yaml_resolve(key->next);
@@ -169,7 +172,7 @@ static void add_config(struct cluster *c, const struct kube_object *o, const str
 		origin.column = n->start.column;
 	}
 	in->views = views;
-	view_init(&views[in->view_count++], origin, text, compat);
+	view_init(&views[in->view_count++], origin, text, release);
 	c->configs = mem_grow(c->configs, c->config_count + 1, sizeof(c->configs[0]));
 	c->configs[c->config_count++] = (struct kube_config){.object = o, .key = tree_text(key)};
 }
@@ -186,7 +189,7 @@ static void settle_configs(struct cluster *c)
 }
 
 static void add_binary(
-	struct cluster *c, const struct kube_object *o, const struct yaml_node *key, enum view_compat compat)
+	struct cluster *c, const struct kube_object *o, const struct yaml_node *key, enum release release)
 {
 	struct span coded = tree_text(key->next);
 	struct input *in = o->input;
@@ -200,10 +203,10 @@ static void add_binary(
 	}
 	in->decoded = mem_grow(in->decoded, in->decoded_count + 1, sizeof(in->decoded[0]));
 	in->decoded[in->decoded_count++] = bytes;
-	add_config(c, o, key, span_of(bytes, len), compat);
+	add_config(c, o, key, span_of(bytes, len), release);
 }
 
-static void add_configs(struct cluster *c, enum view_compat compat)
+static void add_configs(struct cluster *c, enum release release)
 {
 	for (size_t i = 0; i < c->count; i++) {
 		const struct kube_object *o = &c->objects[i];
@@ -211,9 +214,9 @@ static void add_configs(struct cluster *c, enum view_compat compat)
 			continue;
 		tree_each_pair (key, tree_get(o->root, "data"))
 			if (is_config(tree_text(key), tree_text(key->next)))
-				add_config(c, o, key, tree_text(key->next), compat);
+				add_config(c, o, key, tree_text(key->next), release);
 		tree_each_pair (key, tree_get(o->root, "binaryData"))
-			add_binary(c, o, key, compat);
+			add_binary(c, o, key, release);
 	}
 	settle_configs(c);
 }
@@ -237,6 +240,7 @@ static void lint_objects(struct cluster *c)
 		l->view = o->place;
 		run_checks(l, c, o, kube_pod_checks);
 		run_checks(l, c, o, kube_workload_checks);
+		run_checks(l, c, o, kube_edge_checks);
 	}
 }
 
@@ -249,19 +253,20 @@ static void lint_configs(struct cluster *c)
 		lint_view(l, c->configs[i].view);
 		lint_run(l, c->configs[i].view, kube_config_checks);
 		lint_run(l, c->configs[i].view, kube_policy_checks);
+		lint_run(l, c->configs[i].view, kube_network_checks);
 		l->cluster = NULL;
 		l->object = NULL;
 	}
 }
 
-void kube_lint(struct input *inputs, size_t count, enum view_compat compat)
+void kube_lint(struct input *inputs, size_t count, enum release release)
 {
 	struct cluster c = {0};
 
 	for (size_t i = 0; i < count; i++)
 		if (inputs[i].is_manifest)
 			add_documents(&c, &inputs[i]);
-	add_configs(&c, compat);
+	add_configs(&c, release);
 	lint_objects(&c);
 	lint_configs(&c);
 	for (size_t i = 0; i < c.place_count; i++) {

@@ -33,9 +33,19 @@ struct kube_check {
 	const char *id; /* NULL ends a table */
 	void (*check)(struct lint *l, const struct cluster *c, const struct kube_object *o);
 };
-extern const struct kube_check kube_pod_checks[], kube_workload_checks[];
+extern const struct kube_check kube_pod_checks[], kube_workload_checks[], kube_edge_checks[];
 /* Checks of a configuration inside of a cluster: l->cluster and l->object are set. */
-extern const struct lint_check kube_config_checks[], kube_policy_checks[];
+extern const struct lint_check kube_config_checks[], kube_policy_checks[], kube_network_checks[];
+
+/* In ascending order. */
+enum kube_match { KUBE_NO, KUBE_UNKNOWN, KUBE_YES };
+
+struct kube_labels {
+	const struct yaml_node *map; /* NULL for none */
+	bool complete;               /* there are no others */
+};
+/* Does a selector of matchLabels and matchExpressions choose what has the labels? An absent one chooses all. */
+enum kube_match kube_selects(const struct yaml_node *selector, const struct kube_labels *l);
 
 /* The object of a kind, a name and a namespace; NULL when it is not among the manifests. */
 const struct kube_object *kube_find(
@@ -49,7 +59,8 @@ bool kube_holds(struct span text, const char *what);
 /* Is it a token, a credentials file or a private key? */
 bool kube_is_secret(struct span text);
 
-/* Of a workload: its pods' spec, NULL for other kinds; and the container that is a connector, NULL for none. */
+/* Of a workload: its pods' labels and spec, NULL for other kinds; and the container that is a connector, NULL for none. */
+const struct yaml_node *kube_pod_labels(const struct kube_object *o);
 const struct yaml_node *kube_pod_spec(const struct kube_object *o);
 const struct yaml_node *kube_connector(const struct kube_object *o);
 /* The configuration that the workload's connector mounts, or the only one there is; NULL when it is not among the manifests. */

@@ -17,6 +17,11 @@ static const struct yaml_node *template_of(const struct kube_object *o)
 	return kube_is(o, "Pod") ? o->root : NULL;
 }
 
+const struct yaml_node *kube_pod_labels(const struct kube_object *o)
+{
+	return tree_path(template_of(o), "metadata.labels");
+}
+
 const struct yaml_node *kube_pod_spec(const struct kube_object *o)
 {
 	return tree_get(template_of(o), "spec");

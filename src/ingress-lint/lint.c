@@ -90,15 +90,51 @@ static bool quote_of(const struct view *v, const struct yaml_node *node, char *q
 	return span_eq(*quote != '\0' ? span_of(written.p + 1, written.len - 2) : written, node->text);
 }
 
-/* Offsets of a manifest's text are not those of the file. Those of a file that is not UTF-8 are not, either. */
+/* Where a byte of a configuration's text stands in the document of a manifest: its line, less the indentation. */
+static size_t offset_in_document(const struct view *v, struct yaml_mark at)
+{
+	const struct view_origin *o = &v->origin;
+	struct span text = yaml_tree_text(v->tree), rest = o->document;
+	size_t column = at.offset;
+
+	while (column > 0 && text.p[column - 1] != '\n')
+		column--;
+	for (unsigned line = o->document_line; line < o->line + at.line - 1 && rest.p != NULL; line++)
+		span_cut(rest, '\n', &rest);
+	return rest.p != NULL ? (size_t)(rest.p - o->document.p) + o->column - 1 + at.offset - column
+			      : SIZE_MAX;
+}
+
+/* The bytes of the file that the node is written in. False when they are not those of the text: it is folded, encoded, or not
+ * UTF-8. */
+static bool find_bytes(const struct view *v, const struct yaml_node *node, size_t *from, size_t *to)
+{
+	const struct view_origin *o = &v->origin;
+	struct span text = yaml_tree_text(v->tree), own = span_skip(text, node->start.offset);
+
+	own.len = node->end.offset - node->start.offset;
+	if (!o->in_manifest) {
+		*from = o->offset + node->start.offset;
+		*to = *from + own.len;
+		return o->offset + text.len == o->text.len;
+	}
+	size_t at = o->exact && node->start.line == node->end.line ? offset_in_document(v, node->start)
+								   : SIZE_MAX;
+	if (at >= o->document.len || own.len > o->document.len - at ||
+		!span_eq(span_of(o->document.p + at, own.len), own))
+		return false;
+	*from = o->offset + at;
+	*to = *from + own.len;
+	return true;
+}
+
 void lint_fix(struct lint *l, const struct yaml_node *node, const char *value, enum lint_quotes quotes)
 {
-	const struct view_origin *o = &l->view->origin;
+	size_t from, to;
 	char quote, *text;
 
-	if (o->in_manifest || l->count == 0 || l->dropped > 0 || node->kind != YAML_SCALAR ||
-		o->offset + yaml_tree_text(l->view->tree).len != o->text.len ||
-		!quote_of(l->view, node, &quote))
+	if (l->count == 0 || l->dropped > 0 || node->kind != YAML_SCALAR ||
+		!quote_of(l->view, node, &quote) || !find_bytes(l->view, node, &from, &to))
 		return;
 	if (quote == '\0' && quotes == LINT_QUOTES_SOME)
 		quote = '"';
@@ -107,7 +143,7 @@ void lint_fix(struct lint *l, const struct yaml_node *node, const char *value, e
 	text = quote != '\0' ? mem_printf("%c%s%c", quote, value, quote) : mem_strdup(value);
 	struct lint_edit *edit = &l->findings[l->count - 1].edit;
 	free(edit->text);
-	*edit = (struct lint_edit){o->offset + node->start.offset, o->offset + node->end.offset, text};
+	*edit = (struct lint_edit){from, to, text};
 }
 
 void lint_finding_free(struct lint_finding *f)
@@ -175,6 +211,7 @@ void lint_view(struct lint *l, const struct view *v)
 	l->proof = v->matcher != NULL && v->fault == INGRESS_OK ? proof_new(v) : NULL;
 	lint_run(l, v, checks_routing);
 	lint_run(l, v, checks_path);
+	lint_run(l, v, checks_overlap);
 	lint_run(l, v, checks_service);
 	lint_run(l, v, checks_origin);
 	lint_run(l, v, checks_access);
@@ -200,6 +237,21 @@ bool lint_is_key(struct span name, const char *const *keys)
 		if (span_eq(name, span_str(*keys)))
 			return true;
 	return false;
+}
+
+bool lint_is_alike(const struct view *v, const struct view_rule *a, const struct view_rule *b)
+{
+	for (size_t i = 0; lint_origin_keys[i] != NULL; i++) {
+		const struct yaml_node *x = view_option(v, a, lint_origin_keys[i]);
+		const struct yaml_node *y = view_option(v, b, lint_origin_keys[i]);
+		if (x == y)
+			continue;
+		if (x == NULL || y == NULL || x->kind != YAML_SCALAR || y->kind != YAML_SCALAR ||
+			!span_eq(x->text, y->text))
+			return false;
+	}
+	return a->fault == INGRESS_OK && b->fault == INGRESS_OK &&
+	       strcmp(a->target.text, b->target.text) == 0;
 }
 
 /* The same but for case, "-" and "_". */

@@ -50,7 +50,7 @@ struct lint_check {
 };
 
 extern const struct lint_check checks_refused[], checks_routing[], checks_path[], checks_service[],
-	checks_origin[], checks_access[], checks_settings[], checks_yaml[];
+	checks_origin[], checks_overlap[], checks_access[], checks_settings[], checks_yaml[];
 
 /* All checks of a configuration. Disabled rules are dropped later. */
 void lint_view(struct lint *l, const struct view *v);
@@ -67,7 +67,7 @@ void lint_find_as(struct lint *l, enum rulebook_severity severity, struct yaml_m
 /* Give what was reported last a witness, which is taken over and may be NULL. */
 void lint_witness(struct lint *l, char *url);
 /* Give it a fix: another value in place of the scalar. No fix is made for values that are not written as they read: escapes,
- * blocks, several lines. */
+ * blocks, several lines; nor in a manifest outside of a literal block. */
 enum lint_quotes {
 	LINT_QUOTES_SAME, /* those that it has, or none */
 	LINT_QUOTES_SOME, /* the same, or double ones */
@@ -82,6 +82,8 @@ void lint_fini(struct lint *l);
 
 /* The name among candidates, a list that ends with NULL, that was probably meant; NULL when none is near. */
 const char *lint_nearest(struct span name, const char *const *candidates);
+/* Do the two serve in the same way: service and options? */
+bool lint_is_alike(const struct view *v, const struct view_rule *a, const struct view_rule *b);
 /* Keys that are known: of a rule, of originRequest, of access, of ipRules, of warp-routing. Lists that end with NULL. */
 extern const char *const lint_rule_keys[],
 	*const lint_origin_keys[], *const lint_access_keys[], *const lint_ip_keys[], *const lint_warp_keys[];

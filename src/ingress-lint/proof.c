@@ -24,7 +24,7 @@ struct proof {
 
 bool proof_set_init(struct proof_set *s, const char *expr)
 {
-	*s = (struct proof_set){.rx = rx_new(span_str(expr), RX_GO_1_23, NULL, NULL)};
+	*s = (struct proof_set){.rx = rx_new(span_str(expr), RELEASE_2025, NULL, NULL)};
 	if (s->rx == NULL)
 		return false;
 	const struct rx *member = s->rx;
@@ -170,9 +170,15 @@ static void question_init(
 enum rx_answer proof_reaches(
 	struct proof *p, const struct view_rule *r, const struct rx_set *set, struct buf *path)
 {
+	return proof_takes(p, r, proof_of(p, r)->host, set, path);
+}
+
+enum rx_answer proof_takes(struct proof *p, const struct view_rule *r, const char *host,
+	const struct rx_set *set, struct buf *path)
+{
 	struct question q;
 
-	question_init(&q, p, r->number - 1, proof_of(p, r)->host, p->ordinary.set);
+	question_init(&q, p, r->number - 1, host, p->ordinary.set);
 	q.terms[q.count++] = (struct rx_term){set, false};
 	return pursue(&q, path);
 }

@@ -36,6 +36,9 @@ const struct proof_rule *proof_of(const struct proof *p, const struct view_rule 
 /* Paths in set, and in the rule's language, that reach the rule on its host: a shortest one is put into path, which is empty. */
 enum rx_answer proof_reaches(
 	struct proof *p, const struct view_rule *r, const struct rx_set *set, struct buf *path);
+/* The same on another of its hosts, and of paths in its language and in set. set is not NULL. */
+enum rx_answer proof_takes(struct proof *p, const struct view_rule *r, const char *host,
+	const struct rx_set *set, struct buf *path);
 /* The index of the rule that serves a request. */
 size_t proof_match(struct proof *p, const char *host, struct span path);
 /* Ordinary paths in both, or in a and not in b. NULL stands for a rule without a path. The shortest is appended. */

@@ -49,7 +49,7 @@ static void print_finding(
 {
 	fprintf(to, "%s:%u:%u: %s%s%s: %s [%s]\n", f->file, f->line, f->column, color_of(r, f->severity),
 		rulebook_severity_name(f->severity), r->color ? "\033[0m" : "", f->message, f->rule->id);
-	if (r->carets)
+	if (r->carets && f->file == in->name)
 		show_line(to, in, f);
 	fprintf(to, "  fix: %s\n", f->rule->fix);
 	if (f->witness != NULL)

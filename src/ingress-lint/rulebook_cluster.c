@@ -36,8 +36,9 @@ const struct rulebook_rule rulebook_cluster[] = {
 		"          args: [tunnel, --grace-period, 60s, --config, /etc/cloudflared/config.yaml, run]\n"},
 	{"IL720", "network-policy-blocks", RULEBOOK_WARNING,
 		"A NetworkPolicy keeps the connector away from a service.",
-		"Every request to it ends in a time-out and a 502.",
-		"Let the connector's namespace in.",
+		"Every request to it ends in a time-out and a 502. Policies name ports of pods, so that of a Service does not help "
+		"where its targetPort is another.",
+		"Let the connector's namespace in, or the connector out, to the port of the pod.",
 		"documentation of Kubernetes",
 		"apiVersion: networking.k8s.io/v1\n"
 		"kind: NetworkPolicy\n"
@@ -171,5 +172,57 @@ const struct rulebook_rule rulebook_cluster[] = {
 		"        - name: cloudflared\n"
 		"          image: cloudflare/cloudflared:2025.5.0\n"
 		"          args: [tunnel, --grace-period, 60s, --config, /etc/cloudflared/config.yaml, run]\n"},
+	{"IL723", "network-policy-edge", RULEBOOK_WARNING,
+		"A NetworkPolicy keeps the connector from the edge, or from resolving names.",
+		"The tunnel never comes up: connections go out to port 7844, over UDP (quic) or TCP (http2), at addresses that are "
+		"looked up first.",
+		"Permit egress to port 7844 of any address, UDP and TCP, and to port 53 of the cluster's DNS.",
+		"edgediscovery/allregions of cloudflared; documentation of Kubernetes",
+		"apiVersion: networking.k8s.io/v1\n"
+		"kind: NetworkPolicy\n"
+		"metadata: {name: out, namespace: tunnel}\n"
+		"spec:\n"
+		"  podSelector: {matchLabels: {app: cloudflared}}\n"
+		"  policyTypes: [Egress]\n"
+		"  egress:\n"
+		"    - to: [{namespaceSelector: {}}]\n"
+		"    - to: [{ipBlock: {cidr: 0.0.0.0/0}}]\n"
+		"      ports: [{port: 443}]\n"
+		"---\n"
+		"apiVersion: apps/v1\n"
+		"kind: Deployment\n"
+		"metadata: {name: cloudflared, namespace: tunnel}\n"
+		"spec:\n"
+		"  replicas: 2\n"
+		"  template:\n"
+		"    metadata: {labels: {app: cloudflared}}\n"
+		"    spec:\n"
+		"      containers:\n"
+		"        - name: cloudflared\n"
+		"          image: cloudflare/cloudflared:2025.5.0\n"
+		"          args: [tunnel, --no-autoupdate, run, home]\n",
+		"apiVersion: networking.k8s.io/v1\n"
+		"kind: NetworkPolicy\n"
+		"metadata: {name: out, namespace: tunnel}\n"
+		"spec:\n"
+		"  podSelector: {matchLabels: {app: cloudflared}}\n"
+		"  policyTypes: [Egress]\n"
+		"  egress:\n"
+		"    - to: [{namespaceSelector: {}}]\n"
+		"    - to: [{ipBlock: {cidr: 0.0.0.0/0}}]\n"
+		"      ports: [{port: 7844, protocol: UDP}, {port: 7844, protocol: TCP}]\n"
+		"---\n"
+		"apiVersion: apps/v1\n"
+		"kind: Deployment\n"
+		"metadata: {name: cloudflared, namespace: tunnel}\n"
+		"spec:\n"
+		"  replicas: 2\n"
+		"  template:\n"
+		"    metadata: {labels: {app: cloudflared}}\n"
+		"    spec:\n"
+		"      containers:\n"
+		"        - name: cloudflared\n"
+		"          image: cloudflare/cloudflared:2025.5.0\n"
+		"          args: [tunnel, --no-autoupdate, run, home]\n"},
 	{0},
 };

@@ -293,5 +293,55 @@ const struct rulebook_rule rulebook_routing[] = {
 		"  - hostname: app.example.com\n"
 		"    service: http://app:80\n"
 		"  - service: http_status:404\n"},
+	{"IL119", "path-case-twins", RULEBOOK_WARNING,
+		"Two paths of a host differ only in case.",
+		"Case counts in paths: each takes its own spelling alone, and a third goes to neither.",
+		"Keep one, and write (?i) before it if every spelling is meant.",
+		"measured",
+		"ingress:\n"
+		"  - hostname: app.example.com\n"
+		"    path: ^/Admin(/|$)\n"
+		"    service: http://admin:80\n"
+		"  - hostname: app.example.com\n"
+		"    path: ^/admin(/|$)\n"
+		"    service: http://app:80\n"
+		"  - service: http_status:404\n",
+		"ingress:\n"
+		"  - hostname: app.example.com\n"
+		"    path: (?i)^/admin(/|$)\n"
+		"    service: http://admin:80\n"
+		"  - hostname: app.example.com\n"
+		"    path: ^/a\\D(/|$)\n"
+		"    service: http://d:80\n"
+		"  - hostname: app.example.com\n"
+		"    path: ^/a\\d(/|$)\n"
+		"    service: http://app:80\n"
+		"  - service: http_status:404\n"},
+	{"IL120", "rule-overlap", RULEBOOK_INFO,
+		"An earlier rule takes a part of this one's requests, and neither holds the other.",
+		"A narrower rule before a broader one is the way to write exceptions. Where two merely meet, the order of the file "
+		"decides what is served where they do, and it may not be the one that was meant. A warning where the later rule guards "
+		"what the earlier one serves.",
+		"Make one of them say what of the other it leaves, or put them in the order that is meant.",
+		"measured",
+		"ingress:\n"
+		"  - hostname: app.example.com\n"
+		"    path: ^/api/\n"
+		"    service: http://api:80\n"
+		"  - hostname: app.example.com\n"
+		"    path: \\.php$\n"
+		"    service: http://php:80\n"
+		"  - service: http_status:404\n",
+		"ingress:\n"
+		"  - hostname: app.example.com\n"
+		"    path: ^/api/.*\\.php$\n"
+		"    service: http://php:80\n"
+		"  - hostname: app.example.com\n"
+		"    path: ^/api/\n"
+		"    service: http://api:80\n"
+		"  - hostname: app.example.com\n"
+		"    path: ^/(a|b)\\.php$\n"
+		"    service: http://php:80\n"
+		"  - service: http_status:404\n"},
 	{0},
 };

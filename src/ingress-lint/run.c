@@ -1,35 +1,8 @@
 /* From inputs to findings. */
 #include "ingress-lint/run.h"
 #include "common/base/mem.h"
-#include "common/base/utf8.h"
 #include "ingress-lint/kube.h"
 #include "ingress-lint/proxy.h"
-
-static bool is_utf8(struct span text)
-{
-	while (text.len > 0) {
-		uint32_t c;
-		size_t len = utf8_decode(text, &c);
-		if (len == 0)
-			return false;
-		text = span_skip(text, len);
-	}
-	return true;
-}
-
-/* What no parser can be blamed for is no finding alone: the input is not what it should be. */
-static void judge_input(struct input *in, const struct view *v)
-{
-	struct span text = buf_span(&in->text);
-	bool utf16 = span_starts(text, SPAN("\xff\xfe")) || span_starts(text, SPAN("\xfe\xff"));
-
-	if (in->err.text[0] != '\0')
-		return;
-	if (v->is_excessive)
-		err_set(&in->err, "%s:%u: %s", in->name, v->error.at.line, v->error.err.text);
-	else if (v->fault == INGRESS_YAML_SYNTAX && !utf16 && !is_utf8(text))
-		err_set(&in->err, "%s: is no text in UTF-8 or UTF-16", in->name);
-}
 
 static void lint_input(struct input *in, const struct run_options *how)
 {
@@ -46,8 +19,8 @@ static void lint_input(struct input *in, const struct run_options *how)
 	}
 	in->views = mem_alloc(sizeof(in->views[0]));
 	in->view_count = 1;
-	view_init(&in->views[0], origin, text, how->compat);
-	judge_input(in, &in->views[0]);
+	view_init(&in->views[0], origin, text, how->release);
+	input_judge(in, &in->views[0]);
 	lint_view(&in->lint, &in->views[0]);
 }
 
@@ -86,9 +59,8 @@ void run_lint(struct input *inputs, size_t count, const struct run_options *how)
 
 	for (size_t i = 0; i < configs; i++)
 		lint_input(&inputs[i], how);
-	kube_lint(inputs, configs, how->compat);
-	for (size_t i = configs; i < count; i++)
-		proxy_lint(&inputs[i], inputs, configs);
+	kube_lint(inputs, configs, how->release);
+	proxy_lint(inputs, configs, count);
 	for (size_t i = 0; i < count; i++)
 		filter(&inputs[i], how);
 }

@@ -6,7 +6,7 @@
 #include "ingress-lint/input.h"
 
 struct run_options {
-	enum view_compat compat;
+	enum release release;
 	bool looks_at_files, in_container;
 	size_t proxies; /* so many of the inputs, the last ones, are site files of proxies */
 	const struct opt_list *enable, *disable; /* ids, names and "all"; borrowed */

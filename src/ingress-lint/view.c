@@ -21,13 +21,13 @@ static char *text_of(const struct yaml_node *n)
 	return text != NULL ? text : mem_strdup("");
 }
 
-static void read_path(struct view_rule *r, enum view_compat compat)
+static void read_path(struct view_rule *r, enum release release)
 {
 	const struct rx *member;
 
 	if (r->expr[0] == '\0')
 		return;
-	r->rx = rx_new(span_str(r->expr), compat == VIEW_2023_7 ? RX_GO_1_19 : RX_GO_1_23, NULL, &r->rx_err);
+	r->rx = rx_new(span_str(r->expr), release, NULL, &r->rx_err);
 	if (r->rx == NULL)
 		return;
 	member = r->rx;
@@ -50,8 +50,8 @@ static void read_rule(struct view *v, const struct yaml_node *node)
 	if (!view_is_any(r->host))
 		r->punycode = hostname_punycode(span_str(r->host));
 	r->bastion = tree_bool(view_option(v, r, "bastionMode"), false);
-	r->fault = servicetext_parse(span_str(r->text), r->bastion, &r->target, &r->fault_err);
-	read_path(r, v->compat);
+	r->fault = servicetext_parse(span_str(r->text), r->bastion, v->release, &r->target, &r->fault_err);
+	read_path(r, v->release);
 }
 
 static void read_rules(struct view *v)
@@ -80,26 +80,12 @@ static void judge_url(struct view *v)
 	err_set(&v->error.err, "url and ingress rules exclude each other");
 }
 
-/* What ingress_parse takes by the newer syntax. */
-static void judge_paths(struct view *v)
-{
-	for (size_t i = 0; i < v->count && v->fault == INGRESS_OK; i++) {
-		const struct view_rule *r = &v->rules[i];
-		if (r->expr[0] == '\0' || r->rx != NULL)
-			continue;
-		v->fault = v->error.fault = INGRESS_REGEX;
-		v->error.at = r->path->start;
-		v->error.err = r->rx_err;
-		err_wrap(&v->error.err, "rule %zu: path is no expression of this release", r->number);
-	}
-}
-
-void view_init(struct view *v, struct view_origin origin, struct span yaml, enum view_compat compat)
+void view_init(struct view *v, struct view_origin origin, struct span yaml, enum release release)
 {
 	struct yaml_error why;
 
-	*v = (struct view){.origin = origin, .yaml = yaml, .compat = compat};
-	v->fault = ingress_parse(yaml, &v->file, &v->error);
+	*v = (struct view){.origin = origin, .yaml = yaml, .release = release};
+	v->fault = ingress_parse_as(yaml, release, &v->file, &v->error, &v->errors);
 	v->tree = yaml_tree_parse(yaml, &why);
 	if (v->tree != NULL) {
 		v->root = yaml_tree_root(v->tree);
@@ -111,7 +97,6 @@ void view_init(struct view *v, struct view_origin origin, struct span yaml, enum
 	bool bomb =
 		v->fault == INGRESS_YAML_SYNTAX && strstr(v->error.err.text, "expand to too much") != NULL;
 	v->is_excessive = bomb || (v->tree == NULL && why.fault == YAML_LIMIT);
-	judge_paths(v);
 	judge_url(v);
 	if (v->file.ingress != NULL)
 		v->matcher = ingress_matcher_new(v->file.ingress);
@@ -133,6 +118,7 @@ void view_fini(struct view *v)
 	names_fini(&v->names);
 	ingress_matcher_free(v->matcher);
 	ingress_file_free(&v->file);
+	free(v->errors.items);
 	yaml_tree_free(v->tree);
 }
 
@@ -178,6 +164,15 @@ bool view_is_stream(const struct view_rule *r)
 bool view_is_tls(const struct view_rule *r)
 {
 	return r->fault == INGRESS_OK && r->target.tls;
+}
+
+bool view_is_protected(const struct view_rule *r)
+{
+	bool refuses =
+		r->target.kind == INGRESS_STATUS && (r->target.status == 401 || r->target.status == 403);
+
+	return r->fault == INGRESS_OK &&
+	       (refuses || tree_bool(tree_value(tree_value(r->options, "access"), "required"), false));
 }
 
 char *view_rule_name(const struct view_rule *r)

@@ -8,13 +8,6 @@
 #include "ingress-lint/names.h"
 #include "ingress-lint/tree.h"
 
-/* Whose verdicts. */
-enum view_compat {
-	VIEW_2025,   /* 2025.5.0, the default */
-	VIEW_2023_7, /* 2023.7.0 */
-	VIEW_2026,   /* 2026.8.2 */
-};
-
 /* Where the text of a configuration stands in its file: all of it, or a part of a manifest. */
 struct view_origin {
 	const char *file; /* its name; borrowed */
@@ -22,7 +15,9 @@ struct view_origin {
 	bool in_manifest;
 	unsigned line, column; /* of the text's first character, from 1 */
 	bool exact; /* the text is the file's, but for its indentation; else all findings are at line and column */
-	size_t offset; /* of the text's first byte in the file, when it is not in a manifest */
+	size_t offset;          /* of the text's first byte in the file; in a manifest, of its document's */
+	struct span document;   /* in a manifest: the text around it, as it stands in the file; borrowed */
+	unsigned document_line; /* its first line in the file */
 };
 
 struct view_rule {
@@ -43,7 +38,7 @@ struct view_rule {
 
 struct view {
 	struct view_origin origin;
-	enum view_compat compat;
+	enum release release;
 	struct span yaml;       /* borrowed */
 	struct yaml_tree *tree; /* NULL when the text does not parse */
 	const struct yaml_node *root, *global,
@@ -53,13 +48,14 @@ struct view {
 	struct names names;
 	enum ingress_fault fault; /* INGRESS_OK: cloudflared accepts it */
 	struct ingress_error error;
+	struct ingress_errors errors;    /* all that the decoder found */
 	bool is_excessive;               /* refused for its size, depth or aliases: more than anybody means */
 	struct ingress_file file;        /* as far as ingress_parse fills it in */
 	struct ingress_matcher *matcher; /* when it is accepted */
 };
 
 /* Read a configuration. What origin borrows, and yaml, must last as long as the view. */
-void view_init(struct view *v, struct view_origin origin, struct span yaml, enum view_compat compat);
+void view_init(struct view *v, struct view_origin origin, struct span yaml, enum release release);
 void view_fini(struct view *v);
 
 /* A key of originRequest as it is in effect for a rule: its own, else the global one. NULL when it is a default. */
@@ -81,6 +77,8 @@ static inline bool view_is_wildcard(const char *host)
 bool view_is_http(const struct view_rule *r);
 bool view_is_stream(const struct view_rule *r);
 bool view_is_tls(const struct view_rule *r);
+/* Does it refuse everybody, or let in only those with a token of Access? */
+bool view_is_protected(const struct view_rule *r);
 /* A name for messages: "rule 2 (app.example.com, path ^/a)". To be freed. */
 char *view_rule_name(const struct view_rule *r);
 

@@ -1,9 +1,11 @@
-/* The connector: events of the pool go to the origin side, states of both to operators. */
+/* The connector: events of its connections go to the origin side, states of both to operators; its credentials are read
+ * again when they change. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/mem.h"
 #include "common/conf/ingress_json.h"
+#include "common/net/watch.h"
 #include "tunnel/client.h"
 #include "tunnel/client_metrics.h"
 #include "tunnel/ops/admin.h"
@@ -13,46 +15,44 @@ struct client {
 	const struct client_conf *conf;
 	const struct client_events *events;
 	void *arg;
-	struct pool_conf pool_conf;
-	struct pool *pool;
+	struct client_sets_conf sets_conf;
+	struct client_sets *sets;
 	struct origin *origin;
 	struct admin *admin;
 	struct tls_context *tls;
+	struct watch *watch; /* of the credentials; NULL when they are in no file */
 	struct client_calls calls[CLIENT_METHODS];
+	uint64_t reloads[CLIENT_RELOADS]; /* by result */
 	bool stopping;
-	char connector_id[UUID_TEXT_LEN + 1];
 };
 
-/* --- The pool's events --- */
+/* --- Events of the connections --- */
 
-static void client_on_request(
-	void *arg, struct exchange *x, const struct exchange_head *head, bool end, unsigned index)
+static void client_on_request(void *arg, struct exchange *x, const struct exchange_head *head, bool end,
+	const struct client_place *at)
 {
 	struct client *c = arg;
-	const struct pool_slot_state *slot = &pool_state(c->pool)->slot[index];
-	struct origin_via via = {index, slot->edge, slot->location};
+	struct origin_via via = {at->connector, at->index, at->edge, at->location};
 
 	origin_request(c->origin, x, head, end, &via);
 }
 
-static void client_on_registered(void *arg, unsigned index, const char *edge, struct span location)
+static void client_on_registered(void *arg, const struct client_place *at)
 {
 	struct client *c = arg;
-	char *place = mem_spandup(location);
 
 	log_line(c->worker->log, LOG_INFO, "registered tunnel connection", "index=%u edge=%s location=%s",
-		index, edge, place);
-	c->events->registered(c->arg, index, edge, place);
-	free(place);
+		at->index, at->edge, at->location);
+	c->events->registered(c->arg, at);
 }
 
-static void client_on_lost(void *arg, unsigned index, const char *edge, const char *why)
+static void client_on_lost(void *arg, const struct client_place *at, const char *why, bool left)
 {
 	struct client *c = arg;
 
-	log_line(c->worker->log, c->stopping ? LOG_INFO : LOG_WARN, "tunnel connection ended",
-		"index=%u edge=%s reason=\"%s\"", index, edge, why);
-	c->events->lost(c->arg, index, edge, pool_state(c->pool)->slot[index].location, why);
+	log_line(c->worker->log, left ? LOG_INFO : LOG_WARN, "tunnel connection ended",
+		"index=%u edge=%s reason=\"%s\"", at->index, at->edge, why);
+	c->events->lost(c->arg, at, why, left);
 }
 
 static void client_on_called(void *arg, enum rpc_method method, uint64_t took_us, bool answered)
@@ -62,48 +62,120 @@ static void client_on_called(void *arg, enum rpc_method method, uint64_t took_us
 	client_calls_count(c->calls, method, took_us, answered);
 }
 
-static void client_on_refused(void *arg, const char *why)
+static void client_on_over(void *arg, const char *why)
 {
 	struct client *c = arg;
 
 	c->events->over(c->arg, why);
 }
 
-static void client_on_stopped(void *arg)
+/* --- Credentials that change --- */
+
+static void client_on_renewed(void *arg, enum client_reload result, const char *why)
 {
 	struct client *c = arg;
+	const struct log *log = c->worker->log;
 
-	c->events->over(c->arg, NULL);
+	c->reloads[result]++;
+	switch (result) {
+	case CLIENT_RELOAD_OK: break; /* has been told */
+	case CLIENT_RELOAD_UNCHANGED: log_line(log, LOG_INFO, "credentials are as they were", NULL); break;
+	case CLIENT_RELOAD_SUPERSEDED: log_line(log, LOG_INFO, "credentials changed again", NULL); break;
+	case CLIENT_RELOAD_REFUSED:
+		log_line(log, LOG_ERROR, "new credentials refused, the old ones are kept", "reason=\"%s\"",
+			why);
+		break;
+	case CLIENT_RELOAD_UNREADABLE:
+		log_line(log, LOG_ERROR, "credentials not read, the old ones are kept", "error=\"%s\"", why);
+		break;
+	case CLIENT_RELOAD_OTHER_TUNNEL:
+		log_line(log, LOG_ERROR, "credentials of another tunnel, the old ones are kept",
+			"remedy=\"restart to run that tunnel\"");
+		break;
+	}
+	c->events->reloaded(c->arg, result);
 }
 
-static const struct pool_events client_pool_events = {client_on_request, client_on_registered, client_on_lost,
-	client_on_called, client_on_refused, client_on_stopped};
+void client_reload(struct client *c)
+{
+	enum client_reload result;
+	struct cred cred = {0};
+	struct err err;
+
+	if (c->stopping)
+		return;
+	if (c->conf->cred_read == NULL) {
+		log_line(c->worker->log, LOG_WARN, "no file to read credentials from again", NULL);
+		return;
+	}
+	if (c->watch != NULL)
+		watch_note(c->watch);
+	c->events->reloading(c->arg);
+	if (c->conf->cred_read(c->conf->cred_arg, &cred, &err) < 0)
+		client_on_renewed(c, CLIENT_RELOAD_UNREADABLE, err.text);
+	else if (!client_sets_renew(c->sets, &cred, &result))
+		client_on_renewed(c, result, NULL);
+	cred_free(&cred);
+}
+
+/* The file may hold better ones, which were refused or could not be read when they were new. If not, there is nothing to
+ * tell. */
+static void client_on_unauthorized(void *arg)
+{
+	struct client *c = arg;
+	enum client_reload result;
+	struct cred cred = {0};
+	struct err err;
+
+	if (c->conf->cred_read == NULL || c->conf->cred_read(c->conf->cred_arg, &cred, &err) < 0)
+		return;
+	if (client_sets_renew(c->sets, &cred, &result))
+		c->events->reloading(c->arg);
+	cred_free(&cred);
+}
+
+static void client_on_file(void *arg)
+{
+	client_reload(arg);
+}
+
+static const struct client_sets_events client_sets_events = {.request = client_on_request,
+	.registered = client_on_registered,
+	.lost = client_on_lost,
+	.called = client_on_called,
+	.unauthorized = client_on_unauthorized,
+	.renewed = client_on_renewed,
+	.over = client_on_over};
 
 /* --- Operators' listener --- */
 
 static void client_on_admin(void *arg, struct span path, struct admin_answer *answer)
 {
 	struct client *c = arg;
-	const struct pool_state *state = pool_state(c->pool);
+	struct client_sets_state state;
+	struct origin_rules rules;
 
+	client_sets_read(c->sets, &state);
+	origin_rules(c->origin, &rules);
 	if (span_eq(path, SPAN("/ready"))) {
-		bool ready = state->ready > 0 && !c->stopping;
+		bool ready = state.ready > 0 && !c->stopping;
 		answer->status = ready ? 200 : 503;
 		buf_addf(&answer->body, "{\"status\":%d,\"readyConnections\":%zu,\"connectorId\":\"%s\"}",
-			answer->status, c->stopping ? 0 : state->ready, c->connector_id);
+			answer->status, c->stopping ? 0 : state.ready, state.connector);
 	} else if (span_eq(path, SPAN("/healthcheck"))) {
 		answer->status = 200;
 		buf_add_str(&answer->body, "OK\n");
 	} else if (span_eq(path, SPAN("/metrics"))) {
 		answer->status = 200;
 		answer->content_type = METRICS_CONTENT_TYPE;
-		client_metrics_print(state, origin_metrics(c->origin), c->calls, &answer->body);
+		client_metrics_print(&state, origin_metrics(c->origin), rules.version, c->calls, c->reloads,
+			&answer->body);
 	} else if (span_eq(path, SPAN("/quicktunnel"))) {
 		answer->status = 200;
 		buf_addf(&answer->body, "{\"hostname\":\"%s\"}",
 			c->conf->hostname != NULL ? c->conf->hostname : "");
 	} else if (span_eq(path, SPAN("/config")) &&
-		   ingress_json_view(c->conf->ingress, c->conf->warp, &answer->body) == 0) {
+		   ingress_json_view(rules.ingress, rules.warp, rules.version, &answer->body) == 0) {
 		answer->status = 200;
 	}
 }
@@ -139,16 +211,14 @@ static int client_open(struct client *c, struct err *err)
 	if (c->tls == NULL)
 		return err_wrap(err, "--cacert");
 	tls_expect_bulk(c->tls);
-	c->pool_conf = (struct pool_conf){.cred = conf->cred,
+	c->sets_conf = (struct client_sets_conf){.cred = conf->cred,
 		.edges = conf->edges,
 		.connections = conf->connections,
 		.tls = c->tls,
 		.server_name = conf->server_name,
 		.config = conf->config,
 		.grace_ms = conf->grace_ms};
-	uuid_random(&c->pool_conf.connector_id);
-	uuid_print(&c->pool_conf.connector_id, c->connector_id);
-	c->origin = origin_new(c->worker, conf->ingress, &c->pool_conf.connector_id, err);
+	c->origin = origin_new(c->worker, conf->ingress, conf->warp, err);
 	if (c->origin == NULL)
 		return -1;
 	c->admin = client_listen(c, err);
@@ -159,6 +229,7 @@ struct client *client_start(struct worker *w, const struct client_conf *conf,
 	const struct client_events *events, void *arg, struct err *err)
 {
 	struct client *c = mem_alloc(sizeof(*c));
+	struct client_sets_state state;
 
 	c->worker = w;
 	c->conf = conf;
@@ -169,16 +240,22 @@ struct client *client_start(struct worker *w, const struct client_conf *conf,
 		client_free(c);
 		return NULL;
 	}
-	log_line(w->log, LOG_INFO, "connector starts", "connector=%s metrics=%s", c->connector_id,
+	if (conf->cred_file != NULL) {
+		struct watch_conf file = {.path = conf->cred_file, .max = CRED_FILE_MAX};
+		c->watch = watch_open(w->loop, &file, client_on_file, c);
+	}
+	c->sets = client_sets_start(w, &c->sets_conf, &client_sets_events, c);
+	client_sets_read(c->sets, &state);
+	log_line(w->log, LOG_INFO, "connector starts", "connector=%s metrics=%s", state.connector,
 		admin_address(c->admin));
-	c->pool = pool_start(w, &c->pool_conf, &client_pool_events, c);
+	client_on_unauthorized(c); /* the file may have changed before it was watched */
 	return c;
 }
 
 void client_stop(struct client *c)
 {
 	c->stopping = true;
-	pool_stop(c->pool);
+	client_sets_stop(c->sets);
 }
 
 const char *client_metrics_address(const struct client *c)
@@ -191,7 +268,8 @@ void client_free(struct client *c)
 	if (c == NULL)
 		return;
 	admin_free(c->admin);
-	pool_free(c->pool);
+	watch_free(c->watch);
+	client_sets_free(c->sets);
 	origin_free(c->origin);
 	tls_context_free(c->tls);
 	free(c);

@@ -46,7 +46,7 @@ static void print_locations(const struct pool_state *p, struct buf *out)
 	}
 }
 
-static void print_registrations(const struct pool_state *p, struct buf *out)
+static void print_registrations(const struct pool_counts *p, struct buf *out)
 {
 	metrics_family(out, "cloudflared_tunnel_tunnel_register_success", "counter",
 		"Count of successful tunnel registrations");
@@ -120,9 +120,28 @@ static void print_requests(const struct origin_metrics *m, struct buf *out)
 	metrics_histogram_print(out, "cloudflared_tunnel_response_duration_seconds", NULL, &m->duration);
 }
 
-void client_metrics_print(const struct pool_state *pool, const struct origin_metrics *origin,
-	const struct client_calls calls[CLIENT_METHODS], struct buf *out)
+static const char *const reload_labels[CLIENT_RELOADS] = {
+	[CLIENT_RELOAD_OK] = "result=\"ok\"",
+	[CLIENT_RELOAD_UNCHANGED] = "result=\"unchanged\"",
+	[CLIENT_RELOAD_REFUSED] = "result=\"refused\"",
+	[CLIENT_RELOAD_UNREADABLE] = "result=\"unreadable\"",
+	[CLIENT_RELOAD_OTHER_TUNNEL] = "result=\"other_tunnel\"",
+	[CLIENT_RELOAD_SUPERSEDED] = "result=\"superseded\"",
+};
+
+static void print_reloads(const uint64_t reloads[CLIENT_RELOADS], struct buf *out)
 {
+	metrics_family(out, "tunnel_credential_reload_total", "counter",
+		"Count of times that the credentials were read again, by how it ended");
+	for (size_t i = 0; i < CLIENT_RELOADS; i++)
+		metrics_sample(out, "tunnel_credential_reload_total", reload_labels[i], (double)reloads[i]);
+}
+
+void client_metrics_print(const struct client_sets_state *sets, const struct origin_metrics *origin,
+	int32_t config_version, const struct client_calls calls[CLIENT_METHODS],
+	const uint64_t reloads[CLIENT_RELOADS], struct buf *out)
+{
+	const struct pool_state *pool = sets->newest;
 	size_t serving = 0;
 
 	for (size_t i = 0; i < pool->slots; i++)
@@ -131,16 +150,19 @@ void client_metrics_print(const struct pool_state *pool, const struct origin_met
 	metrics_sample(out, "build_info",
 		"goversion=\"\",revision=\"\",type=\"outbore\",version=\"" VERSION "\"", 1);
 	metrics_counter(out, "cloudflared_config_local_config_pushes",
-		"Number of local configuration pushes to the edge", pool->config_pushes);
+		"Number of local configuration pushes to the edge", sets->counts.config_pushes);
 	metrics_counter(out, "cloudflared_config_local_config_pushes_errors",
-		"Number of errors occurred during local configuration pushes", pool->config_push_failures);
-	metrics_gauge(out, "cloudflared_orchestration_config_version", "Configuration Version", -1);
+		"Number of errors occurred during local configuration pushes",
+		sets->counts.config_push_failures);
+	metrics_gauge(
+		out, "cloudflared_orchestration_config_version", "Configuration Version", config_version);
 	metrics_gauge(
 		out, "cloudflared_tunnel_ha_connections", "Number of active ha connections", (double)serving);
 	print_requests(origin, out);
 	print_codes(origin, out);
 	print_connects(origin, out);
 	print_locations(pool, out);
-	print_registrations(pool, out);
+	print_registrations(&sets->counts, out);
 	print_calls(calls, out);
+	print_reloads(reloads, out);
 }

@@ -3,7 +3,7 @@
 #define TUNNEL_CLIENT_METRICS_H
 
 #include "common/base/buf.h"
-#include "tunnel/link/pool.h"
+#include "tunnel/client_sets.h"
 #include "tunnel/origin/origin.h"
 
 /* Calls to the edge of one method. */
@@ -18,7 +18,8 @@ void client_calls_count(
 	struct client_calls calls[CLIENT_METHODS], enum rpc_method method, uint64_t took_us, bool answered);
 
 /* Append everything. */
-void client_metrics_print(const struct pool_state *pool, const struct origin_metrics *origin,
-	const struct client_calls calls[CLIENT_METHODS], struct buf *out);
+void client_metrics_print(const struct client_sets_state *sets, const struct origin_metrics *origin,
+	int32_t config_version, const struct client_calls calls[CLIENT_METHODS],
+	const uint64_t reloads[CLIENT_RELOADS], struct buf *out);
 
 #endif

@@ -47,7 +47,7 @@ static void check_json(const struct ingress_file *f)
 	MUST(json_array_size(json_object_get(object, "ingress")) == ingress_count(f->ingress));
 	json_decref(object);
 	buf_clear(&text);
-	MUST(ingress_json_view(f->ingress, &f->warp, &text) == 0);
+	MUST(ingress_json_view(f->ingress, &f->warp, -1, &text) == 0);
 	buf_free(&text);
 }
 

@@ -37,12 +37,12 @@ static void check(const struct rx_set *within, const struct rx_set *without, str
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct span text = span_of((const char *)data, size), a = span_cut(text, '\n', &text), b;
-	struct rx *first = rx_new(a, RX_GO_1_23, NULL, NULL), *second;
+	struct rx *first = rx_new(a, RELEASE_2025, NULL, NULL), *second;
 
 	if (first == NULL)
 		return 0;
 	b = span_cut(text, '\n', &text);
-	second = rx_new(b, RX_GO_1_23, NULL, NULL);
+	second = rx_new(b, RELEASE_2025, NULL, NULL);
 	if (second != NULL && first->count + second->count < PROGRAM_MAX) {
 		const struct rx *x = first, *y = second;
 		struct rx_set *within = rx_set_new(&x, 1), *without = rx_set_new(&y, 1);

@@ -14,6 +14,10 @@ Prints `ready PORT`, then JSON lines: link, registered, configuration, response,
    "timeout": SECONDS}                    how long to wait for the whole answer, default 30; "reset" is then "timeout"
   {"op": "wait"}                          wait for all answers so far; also "ping", "goaway", "close"
 
+With --secrets FILE a registration is taken only if its secret is in the file, which is read each time: lines of base64, one
+a secret; after the word `never` one that gets no answer. With --load N that many requests for /bytes are always under
+way; a line `load` tells at the end how they went.
+
 Hostile modes, practised on the first connection that registers, or on all that try:
 
   silent                TLS, then nothing
@@ -38,6 +42,7 @@ import base64
 import collections
 import json
 import os
+import pathlib
 import signal
 import ssl
 import sys
@@ -121,13 +126,14 @@ class Connector:
             await self.control.write(capnp.vector("17-return-register-exception", message.question))
 
     async def register(self, message):
-        answer = ANSWERS[self.edge.options.register]
-        event = "registered" if self.edge.registers else "refused"
+        registration = capnp.registration(message.parameters())
+        kind = self.edge.judge(registration)
+        answer, registers = ANSWERS[kind], kind in ("ok", "remote")
         settings = {int(code): value for code, value in self.link.conn.remote_settings.items()}
-        wire.emit(event, link=self.number, settings=settings, **capnp.registration(message.parameters()))
+        wire.emit("registered" if registers else "refused", link=self.number, settings=settings, **registration)
         if answer:
             await self.control.write(capnp.vector(answer, message.question))
-        if self.edge.registers:
+        if registers:
             self.link.start(self.edge.add(self))
         elif answer:
             self.link.start(self.close_soon())
@@ -152,11 +158,20 @@ class Connector:
 class Edge:
     def __init__(self, options):
         self.options, self.mode = options, options.mode
-        self.registers = options.register in ("ok", "remote")
         self.accepted = 0
         self.connectors, self.turn = [], 0
         self.arrival, self.attacked = asyncio.Event(), False
         self.ready = not self.mode  # a script waits for the attack to be over
+
+    def judge(self, registration):
+        """Which of ANSWERS it gets."""
+        if not self.options.secrets:
+            return self.options.register
+        secret = base64.b64encode(bytes.fromhex(registration["secret"])).decode()
+        lines = pathlib.Path(self.options.secrets).read_text().splitlines()
+        if secret in lines:
+            return self.options.register
+        return "never" if f"never {secret}" in lines else "unauthorized"
 
     async def accept(self, reader, writer):
         number, self.accepted = self.accepted, self.accepted + 1
@@ -342,6 +357,21 @@ async def run_script(edge, lines):
     await asyncio.gather(*pending)
 
 
+async def keep_asking(edge, stop, counts):
+    while not stop.is_set():
+        answer = await exchange(await edge.next(), {"path": "/bytes?n=1000"})
+        whole = answer.get("length") == 1000 and answer["reset"] is None
+        counts[str(answer["status"]) if whole else f"{answer['status']} {answer['reset']}"] += 1
+
+
+async def load(edge, stop):
+    counts = collections.Counter()
+    await edge.have(edge.options.links)
+    wire.emit("loading")
+    await asyncio.gather(*[keep_asking(edge, stop, counts) for _ in range(edge.options.load)])
+    wire.emit("load", statuses=counts)
+
+
 async def ping_or_goaway(link, operation):
     if operation == "goaway":
         wire.goaway(link)
@@ -368,6 +398,7 @@ async def main(options):
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    asking = asyncio.ensure_future(load(edge, stop)) if options.load else None
     waits = [asyncio.ensure_future(stop.wait())]
     if options.script:
         waits.append(asyncio.ensure_future(run_script(edge, options.script)))
@@ -376,6 +407,8 @@ async def main(options):
         task.result()
     if options.stay:
         await stop.wait()
+    if asking:
+        await asking
     server.close()
 
 
@@ -387,6 +420,8 @@ if __name__ == "__main__":
     parser.add_argument("--register", choices=ANSWERS, default="ok", help="how registrations are answered")
     parser.add_argument("--links", type=int, default=1, help="connections to wait for before the script")
     parser.add_argument("--script", type=argparse.FileType(), metavar="FILE")
+    parser.add_argument("--secrets", metavar="FILE", help="take only registrations with one of these")
+    parser.add_argument("--load", type=int, default=0, metavar="N", help="requests to keep under way")
     parser.add_argument("--stay", action="store_true", help="keep serving after the script, until killed")
     parser.add_argument("--mode", choices=wire.MODES, help="misbehave")
     asyncio.run(main(parser.parse_args()))

@@ -112,7 +112,7 @@ static void test_view(void)
 	struct buf out = {0};
 
 	parse("ingress: [{service: 'http://a'}]\noriginRequest: {connectTimeout: 7s}\n", &f);
-	CHECK(ingress_json_view(f.ingress, NULL, &out) == 0);
+	CHECK(ingress_json_view(f.ingress, NULL, -1, &out) == 0);
 	json_t *view = load(&out), *config = json_object_get(view, "config");
 	json_t *rule = json_array_get(json_object_get(config, "ingress"), 0);
 	json_t *options = json_object_get(rule, "originRequest");

@@ -165,7 +165,7 @@ static bool rule_matches(const struct ingress_rule *r, struct span host, struct 
 
 	if (!host_fits || r->path[0] == '\0')
 		return host_fits;
-	struct rx *rx = rx_new(span_str(r->path), RX_GO_1_23, NULL, NULL);
+	struct rx *rx = rx_new(span_str(r->path), RELEASE_2025, NULL, NULL);
 	const struct rx *const members[] = {rx};
 	struct rx_set *set = rx_set_new(members, 1);
 	struct rx_scan *scan = rx_scan_new(set);

@@ -18,7 +18,7 @@ static void language_init(struct language *l, const char *expr)
 {
 	struct err err = {{0}};
 
-	l->rx = rx_new(span_str(expr), RX_GO_1_23, NULL, &err);
+	l->rx = rx_new(span_str(expr), RELEASE_2025, NULL, &err);
 	CHECK_FOR(l->rx != NULL, "%s: %s", expr, err.text);
 	const struct rx *member = l->rx;
 	l->set = rx_set_new(&member, 1);

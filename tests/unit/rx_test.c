@@ -13,7 +13,7 @@
 static struct rx *parse(struct span text)
 {
 	struct err err = {{0}};
-	struct rx *r = rx_new(text, RX_GO_1_23, NULL, &err);
+	struct rx *r = rx_new(text, RELEASE_2025, NULL, &err);
 
 	CHECK_FOR(r != NULL, "%.*s: %s", (int)text.len, text.p, err.text);
 	return r;
@@ -115,13 +115,13 @@ static void check_texts(struct rx *r, struct span expr, struct span line)
 	buf_free(&field);
 }
 
-static void check_line(struct span line, enum rx_compat compat)
+static void check_line(struct span line, enum release release)
 {
 	struct buf first = {0}, second = {0};
 	struct span expr = next_field(&line, &first);
 	struct err err = {{0}};
 	size_t at = 0;
-	struct rx *r = rx_new(expr, compat, &at, &err);
+	struct rx *r = rx_new(expr, release, &at, &err);
 	bool refused = line.len > 0 && line.p[0] == '!';
 
 	CHECK_FOR((r == NULL) == refused, "%.*s: %s", (int)expr.len, expr.p, err.text);
@@ -136,7 +136,7 @@ static void check_line(struct span line, enum rx_compat compat)
 	buf_free(&second);
 }
 
-static void check_file(const char *path, enum rx_compat compat)
+static void check_file(const char *path, enum release release)
 {
 	struct buf file = {.max = FILE_MAX};
 	struct err err = {{0}};
@@ -147,7 +147,7 @@ static void check_file(const char *path, enum rx_compat compat)
 		struct span line = span_cut(rest, '\n', &rest);
 		if (line.p[0] == '#')
 			continue;
-		check_line(line, compat);
+		check_line(line, release);
 		lines++;
 	}
 	CHECK_FOR(lines > LINES_LEAST, "%s: %zu lines", path, lines);
@@ -156,26 +156,26 @@ static void check_file(const char *path, enum rx_compat compat)
 
 static void agrees_with_go_1_23(void)
 {
-	check_file("tests/vectors/rx/go-1.23.tsv", RX_GO_1_23);
+	check_file("tests/vectors/rx/go-1.23.tsv", RELEASE_2025);
 }
 
 static void agrees_with_go_1_19(void)
 {
-	check_file("tests/vectors/rx/go-1.19.tsv", RX_GO_1_19);
+	check_file("tests/vectors/rx/go-1.19.tsv", RELEASE_2023_7);
 }
 
 static void knows_the_short_named_group_since_1_23(void)
 {
 	struct err err = {{0}};
 	size_t at = 9;
-	struct rx *r = rx_new(SPAN("x(?<n>a)"), RX_GO_1_19, &at, &err);
+	struct rx *r = rx_new(SPAN("x(?<n>a)"), RELEASE_2023_7, &at, &err);
 
 	CHECK(r == NULL && at == 1);
 	CHECK(strcmp(err.text, "invalid or unsupported Perl syntax: `(?<`") == 0);
-	r = rx_new(SPAN("x(?<n>a)"), RX_GO_1_23, &at, &err);
+	r = rx_new(SPAN("x(?<n>a)"), RELEASE_2025, &at, &err);
 	CHECK(r != NULL);
 	rx_free(r);
-	CHECK(rx_new(SPAN("("), RX_GO_1_23, NULL, NULL) == NULL);
+	CHECK(rx_new(SPAN("("), RELEASE_2025, NULL, NULL) == NULL);
 }
 
 /* Go 1.23 takes the A of both alternatives for the same, though one ignores case; Go 1.26 does not. */
@@ -246,7 +246,7 @@ static void has_the_limits_of_go(void)
 		const struct limit *l = &limits[i];
 		struct err err = {{0}};
 		size_t at = 1;
-		struct rx *r = rx_new(repeat(&text, l), RX_GO_1_23, &at, &err);
+		struct rx *r = rx_new(repeat(&text, l), RELEASE_2025, &at, &err);
 		CHECK_FOR((r == NULL) == (l->reason != NULL), "%s%s%s %zu: %s", l->open, l->core, l->close,
 			l->count, err.text);
 		if (l->reason != NULL)
@@ -270,7 +270,7 @@ static void counts_the_depth_of_shared_beginnings(void)
 			continue;
 		buf_add_char(&text, 'b');
 		struct err err = {{0}};
-		struct rx *r = rx_new(buf_span(&text), RX_GO_1_23, NULL, &err);
+		struct rx *r = rx_new(buf_span(&text), RELEASE_2025, NULL, &err);
 		CHECK_FOR((r != NULL) == (i == 500), "%zu: %s", i, err.text);
 		rx_free(r);
 		text.tail--; /* the b */
@@ -362,6 +362,100 @@ static void matches_a_thousand_at_once(void)
 		rx_free((struct rx *)(uintptr_t)members[i]);
 }
 
+/* What is shared by the beginnings of many is visited once: so long a text costs so much, however many there are. */
+static void visits_what_many_share_once(void)
+{
+	static const char *const kinds[] = {"/svc%zu/", "^/[a-z]+/svc%zu$", ".*x%zu", "(?i)/API/v%zu"};
+	static const char text[] = "/abc/svc/x/api/v/abcdefghijklmnopqrstuvwxyz";
+	const struct rx *members[MANY];
+	char expr[64];
+
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+		uint64_t visits[2];
+		for (size_t round = 0; round < 2; round++) {
+			size_t count = round == 0 ? 10 : MANY;
+			for (size_t i = 0; i < count; i++) {
+				int len = snprintf(expr, sizeof(expr), "%s", kinds[k]);
+				char *number = memmem(expr, (size_t)len, "%zu", 3), rest[8];
+				snprintf(rest, sizeof(rest), "%s", number + 3);
+				snprintf(number, 24, "%zu%s", i, rest);
+				members[i] = parse(span_str(expr));
+			}
+			struct rx_set *set = rx_set_new(members, count);
+			struct rx_scan *scan = rx_scan_new(set);
+			CHECK(rx_scan_first(scan, span_str(text)) == count);
+			visits[round] = rx_scan_visits(scan);
+			CHECK(rx_scan_first(scan, span_str(text)) == count);
+			CHECK(rx_scan_visits(scan) == visits[round]); /* the cache knows */
+			rx_scan_free(scan);
+			rx_set_free(set);
+			for (size_t i = 0; i < count; i++)
+				rx_free((struct rx *)(uintptr_t)members[i]);
+		}
+		CHECK_FOR(visits[1] <= 2 * visits[0], "%s: %llu visits for 10, %llu for many", kinds[k],
+			(unsigned long long)visits[0], (unsigned long long)visits[1]);
+	}
+}
+
+static uint32_t draw(uint32_t *seed, uint32_t below)
+{
+	*seed = *seed * 1664525 + 1013904223;
+	return (*seed >> 16) % below;
+}
+
+static struct rx *random_expr(uint32_t *seed)
+{
+	static const char *const pieces[] = {"a", "b", "/", "ab", "a*", "b?", "(a|b)", "(ab)+", "[ab]",
+		"[^a]", ".*", "^", "$", "\\b", "(?:a|)", "(a*b)*", "b{2,3}", "(?i:A)", "(?m:^)", "(?m:$)",
+		"\\B", "\\n", "(^|/)", "(a|b$)"};
+	char text[64] = "";
+
+	for (uint32_t n = 1 + draw(seed, 6); n > 0; n--)
+		strcat(text, pieces[draw(seed, sizeof(pieces) / sizeof(pieces[0]))]);
+	return parse(span_str(text));
+}
+
+/* Whatever is merged, the first is the first that matches alone. */
+static void merges_nothing_that_differs(void)
+{
+	uint32_t seed = 7;
+	size_t found = 0;
+
+	for (int round = 0; round < 1500; round++) {
+		const struct rx *members[8];
+		struct rx_scan *alone[8];
+		struct rx_set *sets[8];
+		size_t count = 2 + draw(&seed, 7);
+		for (size_t i = 0; i < count; i++) {
+			members[i] = random_expr(&seed);
+			sets[i] = rx_set_new(&members[i], 1);
+			alone[i] = rx_scan_new_sized(sets[i], 0);
+		}
+		struct rx_set *set = rx_set_new(members, count);
+		struct rx_scan *scan = rx_scan_new(set);
+		for (int n = 0; n < 20; n++) {
+			char text[12];
+			size_t len = draw(&seed, sizeof(text)), due = 0;
+			for (size_t i = 0; i < len; i++)
+				text[i] = "ab/A\n"[draw(&seed, 5)];
+			while (due < count && rx_scan_first(alone[due], span_of(text, len)) != 0)
+				due++;
+			size_t got = rx_scan_first(scan, span_of(text, len));
+			CHECK_FOR(
+				got == due, "round %d: %.*s: %zu, not %zu", round, (int)len, text, got, due);
+			found += due < count && due > 0;
+		}
+		rx_scan_free(scan);
+		rx_set_free(set);
+		for (size_t i = 0; i < count; i++) {
+			rx_scan_free(alone[i]);
+			rx_set_free(sets[i]);
+			rx_free((struct rx *)(uintptr_t)members[i]);
+		}
+	}
+	CHECK(found > 2000);
+}
+
 /* --- The cache --- */
 
 /* An automaton of 2^16 states, of which a random text makes nearly one a byte: nothing that is kept is of use. */
@@ -413,4 +507,5 @@ TEST_MAIN(TEST(agrees_with_go_1_23), TEST(agrees_with_go_1_19), TEST(knows_the_s
 	TEST(keeps_case_where_a_neighbour_ignores_it), TEST(has_the_limits_of_go),
 	TEST(counts_the_depth_of_shared_beginnings), TEST(finds_the_lowest_member),
 	TEST(tells_anchored_members_from_free_ones), TEST(matches_a_thousand_at_once),
-	TEST(stays_within_its_memory), TEST(does_without_a_cache_that_is_too_small))
+	TEST(visits_what_many_share_once), TEST(merges_nothing_that_differs), TEST(stays_within_its_memory),
+	TEST(does_without_a_cache_that_is_too_small))

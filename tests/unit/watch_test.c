@@ -279,6 +279,21 @@ static void a_pipe_is_not_read(void)
 	bench_close(&b);
 }
 
+static void noted_contents_are_not_told(void)
+{
+	struct bench b;
+
+	bench_open(&b);
+	put(&b, "f", "one");
+	bench_watch(&b, "f");
+	put(&b, "f", "two");
+	watch_note(b.watch);
+	QUIET(&b);
+	put(&b, "f", "one");
+	COMES(&b);
+	bench_close(&b);
+}
+
 /* Writes that never pause do not put it off for ever. */
 static void a_file_that_never_rests(void)
 {
@@ -325,4 +340,4 @@ static void freed_in_its_own_call(void)
 TEST_MAIN(TEST(written_in_place), TEST(renamed_over_as_editors_do), TEST(missing_at_first),
 	TEST(kubernetes_swaps_a_link), TEST(links_that_lead_elsewhere), TEST(the_directory_is_replaced),
 	TEST(what_cannot_be_read_is_told_once), TEST(a_pipe_is_not_read), TEST(a_file_that_never_rests),
-	TEST(freed_in_its_own_call))
+	TEST(noted_contents_are_not_told), TEST(freed_in_its_own_call))

@@ -1,6 +1,8 @@
 /* As much of Go's net/url as decides what a URL is, and which host and path it names. */
-#include "common/conf/gourl.h"
+#include <arpa/inet.h>
+
 #include "common/base/mem.h"
+#include "common/conf/gourl.h"
 
 static bool is_letter(char c)
 {
@@ -39,8 +41,14 @@ static bool is_host_byte(char c)
 	       (c != '\0' && strchr("-_.~$&+,=:;!'()*[]<>\"", c) != NULL);
 }
 
-/* unescape with encodeHost: only escapes of bytes that are not ASCII, and "%25", are allowed. */
-static const char *check_host_text(struct span host)
+/* May the byte be written as an escape? In a host only what is not ASCII, in a zone what could stand there as it is, too. */
+static bool may_be_escaped(unsigned char c, bool zone)
+{
+	return c >= 0x80 || c == '%' || (zone && (c == ' ' || is_host_byte((char)c)));
+}
+
+/* unescape with encodeHost, or encodeZone for what follows the first "%25" in brackets. */
+static const char *check_host_text(struct span host, bool zone)
 {
 	for (size_t i = 0; i < host.len; i++) {
 		if (host.p[i] != '%') {
@@ -48,14 +56,35 @@ static const char *check_host_text(struct span host)
 				return "invalid character in host name";
 			continue;
 		}
-		if (i + 2 >= host.len || span_hex_digit(host.p[i + 1]) < 0 ||
-			span_hex_digit(host.p[i + 2]) < 0)
-			return "invalid URL escape";
-		if (span_hex_digit(host.p[i + 1]) < 8 && !span_eq(span_of(host.p + i, 3), SPAN("%25")))
+		int high = i + 2 < host.len ? span_hex_digit(host.p[i + 1]) : -1;
+		int low = i + 2 < host.len ? span_hex_digit(host.p[i + 2]) : -1;
+		if (high < 0 || low < 0 || !may_be_escaped((unsigned char)(high * 16 + low), zone))
 			return "invalid URL escape";
 		i += 2;
 	}
 	return NULL;
+}
+
+/* Where the zone of an address begins; the length when there is none. */
+static size_t find_zone(struct span name)
+{
+	const char *at = name.len > 0 ? memmem(name.p, name.len, "%25", 3) : NULL;
+
+	return at != NULL ? (size_t)(at - name.p) : name.len;
+}
+
+/* What stands in brackets, as netip.ParseAddr takes it. */
+static bool is_ipv6(struct span name)
+{
+	char text[INET6_ADDRSTRLEN];
+	unsigned char bytes[16];
+	size_t zone = find_zone(name);
+
+	if (zone >= sizeof(text) || zone + 3 == name.len)
+		return false;
+	memcpy(text, name.p, zone);
+	text[zone] = '\0';
+	return inet_pton(AF_INET6, text, bytes) == 1;
 }
 
 /* validOptionalPort: "" or ":" and digits. */
@@ -71,21 +100,34 @@ static bool is_optional_port(struct span s)
 	return true;
 }
 
-/* parseHost. */
-static const char *check_host(struct span host)
+/* parseHost, of a host that begins with a bracket. */
+static const char *check_literal(struct span host, bool strict)
 {
-	if (host.len > 0 && host.p[0] == '[') {
-		size_t close = span_rfind(host, ']');
-		if (close == host.len)
-			return "missing ']' in host";
-		if (!is_optional_port(span_skip(host, close + 1)))
-			return "invalid port after host";
-	} else {
-		size_t colon = span_rfind(host, ':');
-		if (colon < host.len && !is_optional_port(span_skip(host, colon)))
-			return "invalid port after host";
-	}
-	return check_host_text(host);
+	size_t close = span_rfind(host, ']');
+
+	if (close == host.len)
+		return "missing ']' in host";
+	if (!is_optional_port(span_skip(host, close + 1)))
+		return "invalid port after host";
+	struct span name = span_of(host.p + 1, close - 1);
+	size_t zone = find_zone(name);
+	const char *why = check_host_text(span_of(name.p, zone), false);
+	if (why == NULL)
+		why = check_host_text(span_skip(name, zone), true);
+	if (why == NULL && strict && !is_ipv6(name))
+		why = "brackets are for IPv6 addresses alone";
+	return why;
+}
+
+/* parseHost, of another. */
+static const char *check_name(struct span host, struct span scheme, bool strict)
+{
+	bool http = span_eq_nocase(scheme, SPAN("http")) || span_eq_nocase(scheme, SPAN("https"));
+	size_t colon = strict && http ? span_find(host, ':') : span_rfind(host, ':');
+
+	if (colon < host.len && !is_optional_port(span_skip(host, colon)))
+		return "invalid port after host";
+	return check_host_text(host, false);
 }
 
 /* Bytes of userinfo (validUserinfo). */
@@ -108,7 +150,7 @@ static const char *check_path(struct span path)
 	return NULL;
 }
 
-static const char *take_authority(struct span authority, struct gourl *u)
+static const char *take_authority(struct span authority, bool strict, struct gourl *u)
 {
 	size_t at = span_rfind(authority, '@');
 
@@ -121,10 +163,15 @@ static const char *take_authority(struct span authority, struct gourl *u)
 		authority = span_skip(authority, at + 1);
 	}
 	u->host = authority;
-	return check_host(authority);
+	size_t open = span_rfind(authority, '[');
+	if (strict && open > 0 && open < authority.len)
+		return "brackets are for IPv6 addresses alone";
+	if (authority.len > 0 && authority.p[0] == '[')
+		return check_literal(authority, strict);
+	return check_name(authority, u->scheme, strict);
 }
 
-const char *gourl_parse(struct span text, struct gourl *u)
+const char *gourl_parse(struct span text, enum release release, struct gourl *u)
 {
 	*u = (struct gourl){.scheme = SPAN(""), .host = SPAN(""), .path = SPAN("")};
 	struct span rest = span_cut(text, '#', &u->fragment);
@@ -152,7 +199,7 @@ const char *gourl_parse(struct span text, struct gourl *u)
 		struct span authority = span_skip(rest, 2);
 		size_t slash = span_find(authority, '/');
 		u->path = span_skip(authority, slash);
-		const char *why = take_authority(span_of(authority.p, slash), u);
+		const char *why = take_authority(span_of(authority.p, slash), release == RELEASE_2026, u);
 		if (why != NULL)
 			return why;
 	} else {

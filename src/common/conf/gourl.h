@@ -3,6 +3,7 @@
 #define CONF_GOURL_H
 
 #include "common/base/span.h"
+#include "common/conf/release.h"
 
 /* What url.Parse finds; spans point into the text. */
 struct gourl {
@@ -11,8 +12,9 @@ struct gourl {
 	struct span userinfo;           /* the same */
 };
 
-/* NULL, or Go's reason for refusing the text. */
-const char *gourl_parse(struct span text, struct gourl *u);
+/* NULL, or the reason for refusing the text of the Go that the release was built with. From Go 1.26 on brackets hold an
+ * IPv6 address and nothing else, and the host of http and https has one colon at most outside of them. */
+const char *gourl_parse(struct span text, enum release release, struct gourl *u);
 /* Hostname() and Port(): brackets are taken off, the port is what follows the last colon if it is digits. */
 void gourl_split_host(struct span host, struct span *name, struct span *port);
 /* The bytes of a host or path that gourl_parse accepted, with its escapes resolved; NUL-terminated, but may hold NULs: *len

@@ -112,7 +112,7 @@ static size_t symbols_of(struct span label, uint32_t points[PUNYCODE_MAX])
 	struct rx_class symbols = {0};
 	size_t count = 0, len;
 
-	rx_class_add_unicode(&symbols, SPAN("So"));
+	rx_class_add_unicode(&symbols, RELEASE_2025, SPAN("So"));
 	rx_class_clean(&symbols);
 	for (; label.len > 0 && count < PUNYCODE_MAX; label = span_skip(label, len)) {
 		uint32_t c;

@@ -36,7 +36,7 @@ struct ingress *ingress_single(struct span service, struct err *err)
 {
 	struct ingress_service parsed;
 
-	if (servicetext_parse(service, false, &parsed, err) != INGRESS_OK)
+	if (servicetext_parse(service, false, RELEASE_2025, &parsed, err) != INGRESS_OK)
 		return NULL;
 	struct ingress *in = mem_alloc(sizeof(*in));
 	in->rules = mem_array(1, sizeof(*in->rules));

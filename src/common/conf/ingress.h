@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/conf/release.h"
 #include "common/conf/settings.h"
 #include "common/conf/yaml.h"
 
@@ -157,6 +158,19 @@ struct ingress_file {
 /* Parse a file whole. INGRESS_OK, or INGRESS_NO_RULES or INGRESS_NO_CONFIG_FILE with what else it says in out, or another
  * fault with out empty. error is filled in for all but INGRESS_OK. */
 enum ingress_fault ingress_parse(struct span yaml, struct ingress_file *out, struct ingress_error *error);
+
+#define INGRESS_ERRORS_MAX 200
+
+/* Faults of one kind or another, in no order. Zero-initialised is none. */
+struct ingress_errors {
+	struct ingress_error *items; /* owned */
+	size_t count;
+};
+
+/* The same as another release than 2025.5.0 does it. all, unless it is NULL, gets every value that does not fit its key and
+ * every key that is there twice, up to INGRESS_ERRORS_MAX, where error has but the first. */
+enum ingress_fault ingress_parse_as(struct span yaml, enum release release, struct ingress_file *out,
+	struct ingress_error *error, struct ingress_errors *all);
 void ingress_file_free(struct ingress_file *f);
 
 /* Is the text ADDRESS/BITS, as Go's net.ParseCIDR takes it? */

@@ -186,9 +186,10 @@ int ingress_json_local(const struct ingress *in, const struct ingress_warp *warp
 	return print(object, out);
 }
 
-int ingress_json_view(const struct ingress *in, const struct ingress_warp *warp, struct buf *out)
+int ingress_json_view(
+	const struct ingress *in, const struct ingress_warp *warp, int32_t version, struct buf *out)
 {
-	return print(json_pack("{s:i, s:{s:o, s:o, s:o}}", "version", -1, "config", "ingress",
+	return print(json_pack("{s:i, s:{s:o, s:o, s:o}}", "version", (int)version, "config", "ingress",
 			     rules_json(in, NULL), "warp-routing", warp_json(warp), "originRequest",
 			     options_json(ingress_global(in), NULL)),
 		out);

@@ -15,7 +15,8 @@ struct ingress_flag {
  * the global originRequest worked into each. warp may be NULL. A text that is no UTF-8 is left out. -1 when out is full. */
 int ingress_json_local(const struct ingress *in, const struct ingress_warp *warp,
 	const struct ingress_flag *flags, size_t flag_count, struct buf *out);
-/* Append the answer to /config (orchestration/orchestrator.go): every key of every rule. */
-int ingress_json_view(const struct ingress *in, const struct ingress_warp *warp, struct buf *out);
+/* Append the answer to /config (orchestration/orchestrator.go): every key of every rule. version: -1 for local rules. */
+int ingress_json_view(
+	const struct ingress *in, const struct ingress_warp *warp, int32_t version, struct buf *out);
 
 #endif

@@ -18,9 +18,9 @@ static bool decode_ports(struct yaml_decode *d, const struct yaml_node *n, void 
 }
 
 static const struct yaml_member ip_rule_members[] = {
-	{"prefix", yaml_decode_text, offsetof(struct ingress_ip_rule, prefix), YAML_NOWHERE},
-	{"ports", decode_ports, 0, YAML_NOWHERE},
-	{"allow", yaml_decode_bool, offsetof(struct ingress_ip_rule, allow), YAML_NOWHERE},
+	{"prefix", yaml_decode_text, offsetof(struct ingress_ip_rule, prefix), YAML_NOWHERE, 0},
+	{"ports", decode_ports, 0, YAML_NOWHERE, 0},
+	{"allow", yaml_decode_bool, offsetof(struct ingress_ip_rule, allow), YAML_NOWHERE, 0},
 };
 
 static bool decode_ip_rule(struct yaml_decode *d, const struct yaml_node *n, void *out)
@@ -51,15 +51,27 @@ static bool decode_aud_tags(struct yaml_decode *d, const struct yaml_node *n, vo
 	return good;
 }
 
+/* Of no use to us: our connector asks no server for keys. */
+static bool decode_environment(struct yaml_decode *d, const struct yaml_node *n, void *out)
+{
+	char *text = NULL;
+	bool good = yaml_decode_text(d, n, &text);
+
+	(void)out;
+	free(text);
+	return good;
+}
+
 static const struct yaml_member access_members[] = {
-	{"required", yaml_decode_bool, offsetof(struct ingress_access, required), YAML_NOWHERE},
-	{"teamName", yaml_decode_text, offsetof(struct ingress_access, team_name), YAML_NOWHERE},
-	{"audTag", decode_aud_tags, 0, YAML_NOWHERE},
+	{"required", yaml_decode_bool, offsetof(struct ingress_access, required), YAML_NOWHERE, 0},
+	{"teamName", yaml_decode_text, offsetof(struct ingress_access, team_name), YAML_NOWHERE, 0},
+	{"audTag", decode_aud_tags, 0, YAML_NOWHERE, 0},
+	{"environment", decode_environment, 0, YAML_NOWHERE, RELEASE_BIT(RELEASE_2026)},
 };
 
 static bool decode_access(struct yaml_decode *d, const struct yaml_node *n, void *out)
 {
-	static const struct yaml_struct type = {"config.AccessConfig", access_members, 3, NULL};
+	static const struct yaml_struct type = {"config.AccessConfig", access_members, 4, NULL};
 
 	return yaml_decode_struct(d, n, &type, out);
 }
@@ -68,9 +80,9 @@ static bool decode_access(struct yaml_decode *d, const struct yaml_node *n, void
 
 #define OPTION(key, name, fn, member)                                \
 	[key] = {name, fn, offsetof(struct ingress_options, member), \
-		offsetof(struct ingress_options, where) + (key) * sizeof(struct yaml_mark)}
+		offsetof(struct ingress_options, where) + (key) * sizeof(struct yaml_mark), 0}
 #define OPTION_WHOLE(key, name, fn) \
-	[key] = {name, fn, 0, offsetof(struct ingress_options, where) + (key) * sizeof(struct yaml_mark)}
+	[key] = {name, fn, 0, offsetof(struct ingress_options, where) + (key) * sizeof(struct yaml_mark), 0}
 
 static const struct yaml_member option_members[INGRESS_KEYS] = {
 	OPTION(INGRESS_CONNECT_TIMEOUT, "connectTimeout", yaml_decode_duration, connect_timeout_ns),
@@ -82,7 +94,11 @@ static const struct yaml_member option_members[INGRESS_KEYS] = {
 	OPTION(INGRESS_KEEP_ALIVE_TIMEOUT, "keepAliveTimeout", yaml_decode_duration, keep_alive_timeout_ns),
 	OPTION(INGRESS_HTTP_HOST_HEADER, "httpHostHeader", yaml_decode_text, http_host_header),
 	OPTION(INGRESS_ORIGIN_SERVER_NAME, "originServerName", yaml_decode_text, origin_server_name),
-	OPTION(INGRESS_MATCH_SNI_TO_HOST, "matchSNItoHost", yaml_decode_bool, match_sni_to_host),
+	[INGRESS_MATCH_SNI_TO_HOST] = {"matchSNItoHost", yaml_decode_bool,
+		offsetof(struct ingress_options, match_sni_to_host),
+		offsetof(struct ingress_options, where) +
+			INGRESS_MATCH_SNI_TO_HOST * sizeof(struct yaml_mark),
+		RELEASE_SINCE_2025},
 	OPTION(INGRESS_CA_POOL, "caPool", yaml_decode_text, ca_pool),
 	OPTION(INGRESS_NO_TLS_VERIFY, "noTLSVerify", yaml_decode_bool, no_tls_verify),
 	OPTION(INGRESS_DISABLE_CHUNKED_ENCODING, "disableChunkedEncoding", yaml_decode_bool,

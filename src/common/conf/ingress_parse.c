@@ -17,8 +17,10 @@ struct draft {
 
 /* A file being read. */
 struct reading {
+	enum release release;
 	struct ingress_file *file;
 	struct ingress_error *error;
+	struct ingress_errors *all; /* may be NULL */
 	struct draft *drafts;
 	size_t count;
 	struct ingress_options global; /* only what is written */
@@ -26,6 +28,17 @@ struct reading {
 	struct err setting_err;
 	bool setting_wrong;
 };
+
+static void note(struct reading *r, enum ingress_fault fault, struct yaml_mark at, const struct err *err)
+{
+	struct ingress_errors *all = r->all;
+
+	if (all == NULL || all->count == INGRESS_ERRORS_MAX)
+		return;
+	if ((all->count & (all->count - 1)) == 0)
+		all->items = mem_grow(all->items, all->count > 0 ? 2 * all->count : 1, sizeof(*all->items));
+	all->items[all->count++] = (struct ingress_error){fault, at, *err};
+}
 
 static enum ingress_fault fault(
 	struct reading *r, enum ingress_fault kind, struct yaml_mark at, const char *message)
@@ -38,16 +51,17 @@ static enum ingress_fault fault(
 
 /* --- Decoding --- */
 
-#define DRAFT(name, member)                                                                                 \
-	{                                                                                                   \
-		name, yaml_decode_text, offsetof(struct draft, member), offsetof(struct draft, member##_at) \
+#define DRAFT(name, member)                                                                                  \
+	{                                                                                                    \
+		name, yaml_decode_text, offsetof(struct draft, member), offsetof(struct draft, member##_at), \
+			0                                                                                    \
 	}
 
 static const struct yaml_member draft_members[] = {
 	DRAFT("hostname", hostname),
 	DRAFT("path", path),
 	DRAFT("service", service),
-	{"originRequest", ingress_options_decode, offsetof(struct draft, own), YAML_NOWHERE},
+	{"originRequest", ingress_options_decode, offsetof(struct draft, own), YAML_NOWHERE, 0},
 };
 
 static bool decode_draft(struct yaml_decode *d, const struct yaml_node *n, void *out)
@@ -69,17 +83,27 @@ static bool decode_drafts(struct yaml_decode *d, const struct yaml_node *n, void
 	return good;
 }
 
+static bool decode_enabled(struct yaml_decode *d, const struct yaml_node *n, void *out)
+{
+	bool enabled;
+
+	(void)out;
+	return yaml_decode_bool(d, n, &enabled);
+}
+
 static const struct yaml_member warp_members[] = {
 	{"connectTimeout", yaml_decode_duration, offsetof(struct ingress_warp, connect_timeout_ns),
-		YAML_NOWHERE},
-	{"maxActiveFlows", yaml_decode_uint, offsetof(struct ingress_warp, max_active_flows), YAML_NOWHERE},
-	{"tcpKeepAlive", yaml_decode_duration, offsetof(struct ingress_warp, tcp_keep_alive_ns),
-		YAML_NOWHERE},
+		YAML_NOWHERE, 0},
+	{"maxActiveFlows", yaml_decode_uint, offsetof(struct ingress_warp, max_active_flows), YAML_NOWHERE,
+		RELEASE_SINCE_2025},
+	{"enabled", decode_enabled, 0, YAML_NOWHERE, RELEASE_BIT(RELEASE_2023_7)},
+	{"tcpKeepAlive", yaml_decode_duration, offsetof(struct ingress_warp, tcp_keep_alive_ns), YAML_NOWHERE,
+		0},
 };
 
 static bool decode_warp(struct yaml_decode *d, const struct yaml_node *n, void *out)
 {
-	static const struct yaml_struct type = {"config.WarpRoutingConfig", warp_members, 3, NULL};
+	static const struct yaml_struct type = {"config.WarpRoutingConfig", warp_members, 4, NULL};
 	struct reading *r = out;
 
 	if (!yaml_decode_struct(d, n, &type, &r->file->warp))
@@ -97,10 +121,10 @@ static bool decode_tunnel(struct yaml_decode *d, const struct yaml_node *n, void
 }
 
 static const struct yaml_member file_members[] = {
-	{"tunnel", decode_tunnel, 0, YAML_NOWHERE},
-	{"ingress", decode_drafts, 0, YAML_NOWHERE},
-	{"warp-routing", decode_warp, 0, YAML_NOWHERE},
-	{"originRequest", ingress_options_decode, offsetof(struct reading, global), YAML_NOWHERE},
+	{"tunnel", decode_tunnel, 0, YAML_NOWHERE, 0},
+	{"ingress", decode_drafts, 0, YAML_NOWHERE, 0},
+	{"warp-routing", decode_warp, 0, YAML_NOWHERE, 0},
+	{"originRequest", ingress_options_decode, offsetof(struct reading, global), YAML_NOWHERE, 0},
 };
 
 /* Any other key at the top may be a setting, and is accepted without a word when it is none. */
@@ -112,8 +136,11 @@ static void decode_setting(struct yaml_decode *d, struct span name, const struct
 	size_t before = d->problem_count;
 
 	yaml_decode_any(d, value);
-	if (d->problem_count != before || settings_add(&r->file->settings, name, value, &at, &err) ||
-		r->setting_wrong)
+	if (d->problem_count != before ||
+		settings_add(&r->file->settings, r->release, name, value, &at, &err))
+		return;
+	note(r, INGRESS_SETTING_TYPE, at, &err);
+	if (r->setting_wrong)
 		return;
 	r->setting_wrong = true;
 	r->setting_at = at;
@@ -142,10 +169,12 @@ static enum ingress_fault problem_fault(enum yaml_problem_kind kind)
 static enum ingress_fault decode_file(struct reading *r, const struct yaml_tree *tree)
 {
 	static const struct yaml_struct type = {"config.configFileSettings", file_members, 4, decode_setting};
-	struct yaml_decode d = {.tree = tree};
+	struct yaml_decode d = {.tree = tree, .edition = RELEASE_BIT(r->release)};
 	enum ingress_fault result = INGRESS_OK;
 
 	yaml_decode_struct(&d, yaml_tree_root(tree), &type, r);
+	for (size_t i = 0; i < d.problem_count && i < YAML_PROBLEMS_MAX; i++)
+		note(r, problem_fault(d.problems[i].kind), d.problems[i].at, &d.problems[i].err);
 	if (d.problem_count > 0) {
 		const struct yaml_problem *p = &d.problems[0];
 		result = fault(r, problem_fault(p->kind), p->at, p->err.text);
@@ -235,7 +264,7 @@ static enum ingress_fault check_path(struct reading *r, const struct draft *d, s
 
 	if (d->path == NULL || d->path[0] == '\0')
 		return INGRESS_OK;
-	*out = rx_new(span_str(d->path), RX_GO_1_23, &at, &why);
+	*out = rx_new(span_str(d->path), r->release, &at, &why);
 	if (*out != NULL)
 		return INGRESS_OK;
 	fault(r, INGRESS_REGEX, d->path_at, "");
@@ -261,7 +290,8 @@ static enum ingress_fault check_rule(
 	enum ingress_fault f;
 
 	ingress_options_merge(&rule->options, &r->global, &d->own);
-	f = servicetext_parse(service, rule->options.bastion_mode, &rule->service, &r->error->err);
+	f = servicetext_parse(
+		service, rule->options.bastion_mode, r->release, &rule->service, &r->error->err);
 	if (f != INGRESS_OK) {
 		r->error->fault = f;
 		r->error->at = d->service_at.line > 0 ? d->service_at : d->at;
@@ -353,9 +383,10 @@ static void clean(struct err *err)
 			*c = '?';
 }
 
-enum ingress_fault ingress_parse(struct span yaml, struct ingress_file *out, struct ingress_error *error)
+enum ingress_fault ingress_parse_as(struct span yaml, enum release release, struct ingress_file *out,
+	struct ingress_error *error, struct ingress_errors *all)
 {
-	struct reading r = {.file = out, .error = error};
+	struct reading r = {.release = release, .file = out, .error = error, .all = all};
 	struct yaml_error why;
 	enum ingress_fault result;
 
@@ -369,7 +400,14 @@ enum ingress_fault ingress_parse(struct span yaml, struct ingress_file *out, str
 	if (result != INGRESS_OK && result != INGRESS_NO_RULES && result != INGRESS_NO_CONFIG_FILE)
 		ingress_file_free(out);
 	clean(&error->err);
+	for (size_t i = 0; all != NULL && i < all->count; i++)
+		clean(&all->items[i].err);
 	reading_free(&r);
 	yaml_tree_free(tree);
 	return result;
+}
+
+enum ingress_fault ingress_parse(struct span yaml, struct ingress_file *out, struct ingress_error *error)
+{
+	return ingress_parse_as(yaml, RELEASE_2025, out, error, NULL);
 }

@@ -4,7 +4,7 @@
 #include "common/conf/gourl.h"
 #include "common/conf/ingress_url.h"
 
-const char *ingress_url_parse(struct span text, struct ingress_url *out)
+const char *ingress_url_parse(struct span text, enum release release, struct ingress_url *out)
 {
 	struct gourl u;
 	struct span host, port;
@@ -12,7 +12,7 @@ const char *ingress_url_parse(struct span text, struct ingress_url *out)
 	*out = (struct ingress_url){0};
 	if (text.len == 0)
 		return "url-missing";
-	if (gourl_parse(text, &u) != NULL)
+	if (gourl_parse(text, release, &u) != NULL)
 		return "url-invalid";
 	gourl_split_host(u.host, &host, &port);
 	if (host.len == 0 && u.scheme.len == 0)

@@ -3,6 +3,7 @@
 #define CONF_INGRESS_URL_H
 
 #include "common/base/span.h"
+#include "common/conf/release.h"
 
 /* Both owned, and NUL-terminated, though they may hold NULs. */
 struct ingress_url {
@@ -10,9 +11,9 @@ struct ingress_url {
 	size_t host_len, path_len;
 };
 
-/* NULL with out filled in, or the class of the reason why cloudflared refuses the text: "url-missing", "url-invalid",
+/* NULL with out filled in, or the class of the reason why that release refuses the text: "url-missing", "url-invalid",
  * "url-no-hostname". */
-const char *ingress_url_parse(struct span text, struct ingress_url *out);
+const char *ingress_url_parse(struct span text, enum release release, struct ingress_url *out);
 void ingress_url_free(struct ingress_url *u);
 
 #endif

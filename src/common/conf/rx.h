@@ -7,6 +7,7 @@
 
 #include "common/base/err.h"
 #include "common/base/span.h"
+#include "common/conf/release.h"
 
 /* Ceilings, the same as Go's. What passes them is refused with Go's reason. Go looks at the size only if counts make it
  * large, we always do: a text of more than three million characters is refused too. */
@@ -23,13 +24,11 @@ struct rx;      /* one expression, parsed and compiled; read-only */
 struct rx_set;  /* several, to be matched in one pass over the text; read-only */
 struct rx_scan; /* memory for matching one set: one for each loop */
 
-/* Whose syntax: that of cloudflared 2023.7.0 or 2025.5.0. The first refuses (?<name>; both have the tables of
- * Unicode 15.0, though Go 1.19 had those of 13.0. */
-enum rx_compat { RX_GO_1_19, RX_GO_1_23 };
-
-/* Parse and compile. NULL when Go refuses the text: err then holds Go's reason and the offending part
+/* Parse and compile, by the syntax of the Go that the release was built with: 2023.7.0 refuses (?<name>, and 2026.8.2 takes
+ * names of properties in any case, with their aliases. All have the tables of Unicode 15.0, though Go 1.19 had those of
+ * 13.0. NULL when Go refuses the text: err then holds Go's reason and the offending part
  * ("missing closing ): `(a`"), *at its offset in text. The text is not kept. at may be NULL. */
-struct rx *rx_new(struct span text, enum rx_compat compat, size_t *at, struct err *err);
+struct rx *rx_new(struct span text, enum release release, size_t *at, struct err *err);
 void rx_free(struct rx *r); /* NULL is fine */
 
 /* Put members together; the index of each is its number from now on. They are borrowed until rx_set_free. */

@@ -91,7 +91,7 @@ static void make_alphabet(struct search *s)
 
 static size_t program_size(const struct rx_set *set)
 {
-	return (size_t)set->base[1] + 1;
+	return set->count + 1;
 }
 
 static struct rx_state *make_states(const struct search *s)

@@ -250,7 +250,74 @@ static bool add_major_category(struct rx_class *c, char letter)
 	return found;
 }
 
-bool rx_class_add_unicode(struct rx_class *c, struct span name)
+static bool add_cased_letters(struct rx_class *c)
+{
+	return add_named(c, rx_categories, SPAN("Lu")) && add_named(c, rx_categories, SPAN("Ll")) &&
+	       add_named(c, rx_categories, SPAN("Lt"));
+}
+
+static void add_unassigned(struct rx_class *c, bool others)
+{
+	struct rx_class all = {0};
+
+	for (const struct rx_named *n = rx_categories; n->name != NULL; n++)
+		rx_class_add_ranges(&all, n->set);
+	rx_class_clean(&all);
+	if (others)
+		rx_class_add_ranges(c, rx_class_ranges(&all));
+	else
+		rx_class_add_others(c, rx_class_ranges(&all));
+	rx_class_free(&all);
+}
+
+/* The same names in any case, with "_", "-" and blanks left out; and so no name that has one of those in the table. */
+static struct span canonical(struct span name, char *to)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < name.len; i++) {
+		char c = span_lower(name.p[i]);
+		if (c == '_' || c == '-' || c == ' ')
+			continue;
+		to[n] = (char)(n == 0 && c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+		n++;
+	}
+	return span_of(to, n);
+}
+
+/* Unicode's long names of categories, in that form. */
+static const char *const aliases[][2] = {{"Casedletter", "Lc"}, {"Closepunctuation", "Pe"},
+	{"Combiningmark", "M"}, {"Connectorpunctuation", "Pc"}, {"Control", "Cc"}, {"Currencysymbol", "Sc"},
+	{"Dashpunctuation", "Pd"}, {"Decimalnumber", "Nd"}, {"Enclosingmark", "Me"},
+	{"Finalpunctuation", "Pf"}, {"Format", "Cf"}, {"Initialpunctuation", "Pi"}, {"Letter", "L"},
+	{"Letternumber", "Nl"}, {"Lineseparator", "Zl"}, {"Lowercaseletter", "Ll"}, {"Mark", "M"},
+	{"Mathsymbol", "Sm"}, {"Modifierletter", "Lm"}, {"Modifiersymbol", "Sk"}, {"Nonspacingmark", "Mn"},
+	{"Number", "N"}, {"Openpunctuation", "Ps"}, {"Other", "C"}, {"Otherletter", "Lo"},
+	{"Othernumber", "No"}, {"Otherpunctuation", "Po"}, {"Othersymbol", "So"},
+	{"Paragraphseparator", "Zp"}, {"Privateuse", "Co"}, {"Punctuation", "P"}, {"Separator", "Z"},
+	{"Spaceseparator", "Zs"}, {"Spacingmark", "Mc"}, {"Surrogate", "Cs"}, {"Symbol", "S"},
+	{"Titlecaseletter", "Lt"}, {"Unassigned", "Cn"}, {"Uppercaseletter", "Lu"}, {"Cntrl", "Cc"},
+	{"Digit", "Nd"}, {"Punct", "P"}};
+
+/* Names that Go 1.25 brought, but for the aliases. */
+static bool add_newer(struct rx_class *c, struct span name)
+{
+	if (span_eq(name, SPAN("Ascii"))) {
+		rx_class_add(c, 0, 0x7f);
+		return true;
+	}
+	if (span_eq(name, SPAN("Lc")))
+		return add_cased_letters(c);
+	if (span_eq(name, SPAN("C")))
+		add_major_category(c, 'C'); /* and what is not assigned */
+	if (span_eq(name, SPAN("C")) || span_eq(name, SPAN("Cn")) || span_eq(name, SPAN("Assigned"))) {
+		add_unassigned(c, span_eq(name, SPAN("Assigned")));
+		return true;
+	}
+	return false;
+}
+
+static bool add_by_name(struct rx_class *c, struct span name)
 {
 	if (span_eq(name, SPAN("Any"))) {
 		rx_class_add(c, 0, RX_CODE_MAX);
@@ -259,4 +326,28 @@ bool rx_class_add_unicode(struct rx_class *c, struct span name)
 	if (name.len == 1)
 		return add_major_category(c, name.p[0]);
 	return add_named(c, rx_categories, name) || add_named(c, rx_scripts, name);
+}
+
+#define NAME_MAX_BYTES 64 /* of a property; none is as long */
+
+static bool add_by_any_name(struct rx_class *c, struct span name)
+{
+	char text[NAME_MAX_BYTES];
+
+	if (name.len > sizeof(text))
+		return false;
+	name = canonical(name, text);
+	if (add_newer(c, name) || add_by_name(c, name))
+		return true;
+	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++) {
+		struct span category = span_str(aliases[i][1]);
+		if (span_eq(name, span_str(aliases[i][0])))
+			return add_newer(c, category) || add_by_name(c, category);
+	}
+	return false;
+}
+
+bool rx_class_add_unicode(struct rx_class *c, enum release release, struct span name)
+{
+	return release == RELEASE_2026 ? add_by_any_name(c, name) : add_by_name(c, name);
 }

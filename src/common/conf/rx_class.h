@@ -3,6 +3,7 @@
 #define CONF_RX_CLASS_H
 
 #include "common/base/span.h"
+#include "common/conf/release.h"
 
 #define RX_CODE_MAX 0x10ffffu
 
@@ -66,6 +67,6 @@ static inline struct rx_ranges rx_class_ranges(const struct rx_class *c)
  * and }. False when there is none. */
 bool rx_class_add_perl(struct rx_class *c, char name);
 bool rx_class_add_posix(struct rx_class *c, struct span name);
-bool rx_class_add_unicode(struct rx_class *c, struct span name);
+bool rx_class_add_unicode(struct rx_class *c, enum release release, struct span name);
 
 #endif

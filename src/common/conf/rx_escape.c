@@ -127,7 +127,7 @@ static const struct rx_class *find_property(struct rx_parser *p, struct span nam
 	for (size_t i = 0; i < p->property_count; i++)
 		if (p->properties[i].folded == folds(p) && span_eq(p->properties[i].name, name))
 			return &p->properties[i].set;
-	if (!rx_class_add_unicode(&set, name))
+	if (!rx_class_add_unicode(&set, p->release, name))
 		return NULL;
 	finish_set(&set, folds(p));
 	if (p->property_count == p->property_cap) {

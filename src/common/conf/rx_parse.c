@@ -199,7 +199,7 @@ static int parse_paren(struct rx_parser *p)
 {
 	if (span_starts(p->in, SPAN("(?P<")) && p->in.len > 4)
 		return parse_named_group(p, 4);
-	if (span_starts(p->in, SPAN("(?<")) && p->in.len > 3 && p->compat != RX_GO_1_19)
+	if (span_starts(p->in, SPAN("(?<")) && p->in.len > 3 && p->release != RELEASE_2023_7)
 		return parse_named_group(p, 3);
 	if (span_starts(p->in, SPAN("(?")))
 		return parse_flags(p);
@@ -341,11 +341,11 @@ static void parser_fini(struct rx_parser *p)
 	rx_tree_free(&p->tree);
 }
 
-struct rx *rx_new(struct span text, enum rx_compat compat, size_t *at, struct err *err)
+struct rx *rx_new(struct span text, enum release release, size_t *at, struct err *err)
 {
 	size_t ignored = 0;
 	struct rx_parser p = {
-		.text = text, .in = text, .compat = compat, .at = at != NULL ? at : &ignored, .err = err};
+		.text = text, .in = text, .release = release, .at = at != NULL ? at : &ignored, .err = err};
 	struct rx *r = NULL;
 	const struct rx_node *tree = parse(&p);
 

@@ -14,7 +14,7 @@ struct rx_property {
 struct rx_parser {
 	struct span text; /* whole */
 	struct span in;   /* what is left of it */
-	enum rx_compat compat;
+	enum release release;
 	struct rx_tree tree;
 	struct rx_property *properties; /* those met so far, to be made once only */
 	size_t property_count, property_cap;

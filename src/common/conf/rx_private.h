@@ -36,6 +36,7 @@ struct rx {
 	struct rx_inst *prog;
 	size_t count, cap;
 	uint32_t start;      /* the first instruction */
+	bool is_free;        /* it may begin to match elsewhere than at the begin of the text */
 	struct rx_sets sets; /* their ranges are ours */
 	unsigned asserts;    /* all that occur */
 };
@@ -72,18 +73,24 @@ enum rx_kind {
 	RX_EDGE, /* none: begin or end of the text */
 };
 
+/* Members that may begin at the begin of the text alone, and the others. */
+enum rx_root { RX_ANCHORED, RX_FREE, RX_ROOTS };
+#define RX_NOWHERE UINT32_MAX
+
 struct rx_set {
 	size_t members;
 	struct rx_inst *prog;
-	uint32_t *base;  /* where the instructions of each member begin; base[members]: the length of prog */
-	uint32_t *start; /* the first instruction of each member */
+	size_t count;
+	uint32_t *low;           /* of each instruction: the lowest member that it may lead to */
+	uint32_t root[RX_ROOTS]; /* instructions to begin with; RX_NOWHERE without such members */
 	struct rx_sets sets;
 	struct rx_partition part;
 	uint8_t *kind;     /* enum rx_kind of each class; OTHER where no assertion asks */
-	size_t first_free; /* lowest member that may begin to match elsewhere than at the begin of the text */
+	size_t first_free; /* lowest member that is free */
 };
 
-void rx_set_find_free(struct rx_set *set);
+/* Fill in prog, count, low, root and sets of an empty set. */
+void rx_merge(struct rx_set *set, const struct rx *const *members, size_t count);
 
 /* A state: what has been reached after some characters, before the next one is known. */
 struct rx_state {
@@ -98,6 +105,7 @@ struct rx_walk {
 	const struct rx_set *set;
 	uint32_t *seen, *kept, *stack;
 	uint32_t round;
+	uint64_t visits; /* of instructions so far */
 };
 
 void rx_walk_init(struct rx_walk *w, const struct rx_set *set);
@@ -112,6 +120,9 @@ bool rx_is_final(const struct rx_set *set, const struct rx_state *s);
 
 /* As rx_scan_new with another ceiling for the cache; 0 makes it simulate without one. */
 struct rx_scan *rx_scan_new_sized(const struct rx_set *set, size_t max);
+/* Visits of instructions that matching has taken so far: at most one of each instruction for each character of a text and
+ * two more, none where the cache knows the way. */
+uint64_t rx_scan_visits(const struct rx_scan *scan);
 /* Bytes that the cache takes now. */
 size_t rx_scan_kept(const struct rx_scan *scan);
 

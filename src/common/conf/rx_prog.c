@@ -230,6 +230,87 @@ static void resolve_jumps(struct rx *r)
 	}
 }
 
+/* Walking a program without regard to characters. */
+struct reach {
+	const struct rx *rx;
+	uint32_t *stack;
+	bool *seen;
+	size_t depth;
+};
+
+static void push(struct reach *w, uint32_t pc)
+{
+	if (w->seen[pc])
+		return;
+	w->seen[pc] = true;
+	w->stack[w->depth++] = pc;
+}
+
+static struct reach reach_init(const struct rx *r)
+{
+	return (struct reach){r, mem_array(r->count, sizeof(uint32_t)), mem_array(r->count, sizeof(bool)), 0};
+}
+
+static void reach_fini(struct reach *w)
+{
+	free(w->stack);
+	free(w->seen);
+}
+
+/* Unless every way from the start asks for the begin of the text first. */
+static bool is_free(const struct rx *r)
+{
+	struct reach w = reach_init(r);
+	bool found = false;
+
+	push(&w, r->start);
+	while (w.depth > 0 && !found) {
+		const struct rx_inst *in = &r->prog[w.stack[--w.depth]];
+		found = in->op == RX_CHAR || in->op == RX_MATCH;
+		if (in->op == RX_SPLIT)
+			push(&w, in->arg);
+		if (in->op == RX_SPLIT || (in->op == RX_ASSERT && in->arg != RX_BEGIN_TEXT))
+			push(&w, in->next);
+	}
+	reach_fini(&w);
+	return found;
+}
+
+/* Do all ways from pc to the end come by? */
+static bool all_come_by(const struct rx *r, uint32_t pc, uint32_t by)
+{
+	struct reach w = reach_init(r);
+	bool missed = false;
+
+	w.seen[by] = true;
+	push(&w, pc);
+	while (w.depth > 0 && !missed) {
+		const struct rx_inst *in = &r->prog[w.stack[--w.depth]];
+		missed = in->op == RX_MATCH;
+		if (in->op == RX_SPLIT)
+			push(&w, in->arg);
+		if (in->op != RX_MATCH)
+			push(&w, in->next);
+	}
+	reach_fini(&w);
+	return !missed;
+}
+
+#define SKIPS_MAX 16 /* of what is left out at the begin of an expression */
+
+/* What may be missing at the begin of a free expression is of no weight: where ".*x" occurs x does, and the
+ * other way. */
+static void skip_optional(struct rx *r)
+{
+	for (int i = 0; i < SKIPS_MAX && r->is_free; i++) {
+		const struct rx_inst *in = &r->prog[r->start];
+		if (in->op != RX_SPLIT || !all_come_by(r, in->next, in->arg))
+			return;
+		r->start = in->arg;
+		r->is_free = is_free(r);
+	}
+}
+
 int rx_compile(struct rx *r, const struct rx_node *tree)
 {
 	struct compiler c = {.rx = r};
@@ -251,6 +332,8 @@ int rx_compile(struct rx *r, const struct rx_node *tree)
 		return -1;
 	resolve_jumps(r);
 	r->start = landing(r, 0);
+	r->is_free = is_free(r);
+	skip_optional(r);
 	return 0;
 }
 

@@ -223,7 +223,7 @@ size_t rx_scan_first(struct rx_scan *scan, struct span text)
 struct rx_scan *rx_scan_new_sized(const struct rx_set *set, size_t max)
 {
 	struct rx_scan *scan = mem_alloc(sizeof(*scan));
-	size_t words = max / sizeof(scan->mem[0]), room = (size_t)set->base[set->members] + 1;
+	size_t words = max / sizeof(scan->mem[0]), room = set->count + 1;
 
 	scan->set = set;
 	scan->max = record_words(set, 0) * STATES_LEAST <= words ? words : 0;
@@ -237,6 +237,11 @@ struct rx_scan *rx_scan_new_sized(const struct rx_set *set, size_t max)
 struct rx_scan *rx_scan_new(const struct rx_set *set)
 {
 	return rx_scan_new_sized(set, RX_SCAN_MAX);
+}
+
+uint64_t rx_scan_visits(const struct rx_scan *scan)
+{
+	return scan->walk.visits;
 }
 
 size_t rx_scan_kept(const struct rx_scan *scan)

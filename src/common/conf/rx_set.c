@@ -250,44 +250,20 @@ static void find_kinds(struct rx_set *set, unsigned asserts)
 	}
 }
 
-static void add_member(struct rx_set *set, const struct rx *r, uint32_t member)
-{
-	uint32_t base = set->base[member];
-	bool is_new;
-
-	set->start[member] = base + r->start;
-	for (size_t i = 0; i < r->count; i++) {
-		struct rx_inst in = r->prog[i];
-		in.next += base;
-		if (in.op == RX_CHAR)
-			in.arg = rx_sets_intern(&set->sets, r->sets.at[in.arg], &is_new);
-		else if (in.op == RX_SPLIT)
-			in.arg += base;
-		else if (in.op == RX_MATCH)
-			in.arg = member;
-		set->prog[base + i] = in;
-	}
-}
-
 struct rx_set *rx_set_new(const struct rx *const *members, size_t count)
 {
 	struct rx_set *set = mem_alloc(sizeof(*set));
 	unsigned asserts = 0;
 
-	set->members = count;
-	set->base = mem_array(count + 1, sizeof(set->base[0]));
-	set->start = mem_array(count + 1, sizeof(set->start[0]));
-	for (size_t i = 0; i < count; i++) {
-		set->base[i + 1] = set->base[i] + (uint32_t)members[i]->count;
+	set->members = set->first_free = count;
+	for (size_t i = count; i-- > 0;) {
 		asserts |= members[i]->asserts;
+		set->first_free = members[i]->is_free ? i : set->first_free;
 	}
-	set->prog = mem_array((size_t)set->base[count] + 1, sizeof(set->prog[0]));
-	for (size_t i = 0; i < count; i++)
-		add_member(set, members[i], (uint32_t)i);
+	rx_merge(set, members, count);
 	intern_kinds(set, asserts);
 	make_partition(&set->part, &set->sets);
 	find_kinds(set, asserts);
-	rx_set_find_free(set);
 	return set;
 }
 
@@ -295,8 +271,7 @@ void rx_set_free(struct rx_set *set)
 {
 	if (set == NULL)
 		return;
-	free(set->base);
-	free(set->start);
+	free(set->low);
 	free(set->prog);
 	free(set->kind);
 	free(set->part.lo);

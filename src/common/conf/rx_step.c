@@ -6,7 +6,7 @@
 
 void rx_walk_init(struct rx_walk *w, const struct rx_set *set)
 {
-	size_t count = (size_t)set->base[set->members] + 1;
+	size_t count = set->count + 1;
 
 	*w = (struct rx_walk){.set = set};
 	w->seen = mem_array(count, sizeof(w->seen[0]));
@@ -26,7 +26,7 @@ static void next_round(struct rx_walk *w)
 {
 	if (++w->round > 0)
 		return;
-	size_t bytes = ((size_t)w->set->base[w->set->members] + 1) * sizeof(uint32_t);
+	size_t bytes = (w->set->count + 1) * sizeof(uint32_t);
 	memset(w->seen, 0, bytes);
 	memset(w->kept, 0, bytes);
 	w->round = 1;
@@ -57,10 +57,10 @@ struct pass {
 	struct rx_state *to; /* best is lowered as members are found */
 };
 
-/* Instructions of members that no longer matter begin here. */
-static uint32_t pass_limit(const struct pass *p)
+/* Can it lead to a member that is better than the best? */
+static bool matters(const struct pass *p, uint32_t pc)
 {
-	return p->walk->set->base[p->to->best];
+	return p->walk->set->low[pc] < p->to->best;
 }
 
 /* Everything is put on the stack once at most. */
@@ -68,7 +68,7 @@ static size_t put(struct pass *p, size_t depth, uint32_t pc)
 {
 	struct rx_walk *w = p->walk;
 
-	if (pc < pass_limit(p) && w->seen[pc] != w->round) {
+	if (w->seen[pc] != w->round && matters(p, pc)) {
 		w->seen[pc] = w->round;
 		w->stack[depth++] = pc;
 	}
@@ -93,6 +93,7 @@ static void visit(struct pass *p, uint32_t pc)
 
 	while (depth > 0) {
 		const struct rx_inst *in = &p->walk->set->prog[p->walk->stack[--depth]];
+		p->walk->visits++;
 		switch (in->op) {
 		case RX_CHAR: cross(p, in); break;
 		case RX_SPLIT: depth = put(p, put(p, depth, in->arg), in->next); break;
@@ -110,7 +111,7 @@ static void prune(const struct pass *p)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < to->count; i++)
-		if (to->at[i] < pass_limit(p))
+		if (matters(p, to->at[i]))
 			to->at[kept++] = to->at[i];
 	to->count = kept;
 }
@@ -137,44 +138,13 @@ void rx_step(struct rx_walk *w, const struct rx_state *from, uint32_t class, str
 	to->best = from->best;
 	for (size_t i = 0; i < from->count; i++)
 		visit(&p, from->at[i]);
-	for (size_t i = from->before == RX_EDGE ? 0 : set->first_free; i < to->best; i++)
-		visit(&p, set->start[i]);
+	for (size_t i = from->before == RX_EDGE ? RX_ANCHORED : RX_FREE; i < RX_ROOTS; i++)
+		if (set->root[i] != RX_NOWHERE)
+			visit(&p, set->root[i]);
 	prune(&p);
 }
 
 bool rx_is_final(const struct rx_set *set, const struct rx_state *s)
 {
 	return s->best == 0 || (s->count == 0 && s->before != RX_EDGE && s->best <= set->first_free);
-}
-
-/* Unless every way from pc asks for the begin of the text first. */
-static bool begins_anywhere(struct rx_walk *w, uint32_t pc)
-{
-	struct rx_state none = {.best = w->set->members};
-	struct pass p = {.walk = w, .to = &none};
-	size_t depth = put(&p, 0, pc);
-
-	while (depth > 0) {
-		const struct rx_inst *in = &w->set->prog[w->stack[--depth]];
-		if (in->op == RX_CHAR || in->op == RX_MATCH)
-			return true;
-		if (in->op == RX_SPLIT)
-			depth = put(&p, depth, in->arg);
-		if (in->op == RX_SPLIT || in->arg != RX_BEGIN_TEXT)
-			depth = put(&p, depth, in->next);
-	}
-	return false;
-}
-
-void rx_set_find_free(struct rx_set *set)
-{
-	struct rx_walk w;
-	size_t i = 0;
-
-	rx_walk_init(&w, set);
-	next_round(&w);
-	while (i < set->members && !begins_anywhere(&w, set->start[i]))
-		i++;
-	set->first_free = i;
-	rx_walk_fini(&w);
 }

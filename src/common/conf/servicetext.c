@@ -55,11 +55,12 @@ static void fill_url(const struct gourl *u, struct span text, struct ingress_ser
 	free(scheme);
 }
 
-static enum ingress_fault parse_url(struct span text, struct ingress_service *out, struct err *err)
+static enum ingress_fault parse_url(
+	struct span text, enum release release, struct ingress_service *out, struct err *err)
 {
 	struct gourl u;
 	struct span name, port;
-	const char *why = gourl_parse(text, &u);
+	const char *why = gourl_parse(text, release, &u);
 
 	if (why != NULL) {
 		err_set(err, "service \"%.*s\" is not a URL: %s", (int)text.len, text.p, why);
@@ -117,7 +118,7 @@ static enum ingress_fault fill_plain(enum ingress_kind kind, const char *text, s
 }
 
 enum ingress_fault servicetext_parse(
-	struct span text, bool bastion, struct ingress_service *out, struct err *err)
+	struct span text, bool bastion, enum release release, struct ingress_service *out, struct err *err)
 {
 	*out = (struct ingress_service){0};
 	if (span_starts(text, SPAN("unix:")))
@@ -132,7 +133,7 @@ enum ingress_fault servicetext_parse(
 		return fill_plain(INGRESS_SOCKS_PROXY, "socks-proxy", out);
 	if (span_eq(text, SPAN("bastion")) || bastion)
 		return fill_plain(INGRESS_BASTION, "bastion", out);
-	return parse_url(text, out, err);
+	return parse_url(text, release, out, err);
 }
 
 void servicetext_free(struct ingress_service *s)

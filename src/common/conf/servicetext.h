@@ -8,7 +8,7 @@
  * in effect, so that what is no other form is not parsed at all. INGRESS_OK, or the fault with its message. out is filled
  * only when it is INGRESS_OK; servicetext_free then frees it. */
 enum ingress_fault servicetext_parse(
-	struct span text, bool bastion, struct ingress_service *out, struct err *err);
+	struct span text, bool bastion, enum release release, struct ingress_service *out, struct err *err);
 void servicetext_free(struct ingress_service *s);
 
 #endif

@@ -1,4 +1,4 @@
-/* The flags that may stand in the file, of cloudflared 2025.5.0, and their types. */
+/* The flags that may stand in the file, and their types. */
 #include <stdlib.h>
 
 #include "common/base/duration.h"
@@ -8,119 +8,132 @@
 struct flag {
 	const char *name;
 	enum settings_type type;
-	bool run_only; /* known to `tunnel run` alone */
+	bool run_only;     /* known to `tunnel run` alone */
+	unsigned releases; /* that know it; 0: every one */
 };
 
 static const struct flag flags[] = {
-	{"metrics", SETTINGS_TEXT, false},
-	{"credentials-file", SETTINGS_TEXT, false},
-	{"origincert", SETTINGS_TEXT, false},
-	{"pidfile", SETTINGS_TEXT, false},
-	{"url", SETTINGS_TEXT, false},
-	{"unix-socket", SETTINGS_TEXT, false},
-	{"hostname", SETTINGS_TEXT, false},
-	{"id", SETTINGS_TEXT, false},
-	{"name", SETTINGS_TEXT, false},
-	{"lb-pool", SETTINGS_TEXT, false},
-	{"region", SETTINGS_TEXT, false},
-	{"edge-ip-version", SETTINGS_TEXT, false},
-	{"edge-bind-address", SETTINGS_TEXT, false},
-	{"cacert", SETTINGS_TEXT, false},
-	{"protocol", SETTINGS_TEXT, false},
-	{"label", SETTINGS_TEXT, false},
-	{"loglevel", SETTINGS_TEXT, false},
-	{"transport-loglevel", SETTINGS_TEXT, false},
-	{"logfile", SETTINGS_TEXT, false},
-	{"log-directory", SETTINGS_TEXT, false},
-	{"trace-output", SETTINGS_TEXT, false},
-	{"http-host-header", SETTINGS_TEXT, false},
-	{"origin-server-name", SETTINGS_TEXT, false},
-	{"origin-ca-pool", SETTINGS_TEXT, false},
-	{"proxy-address", SETTINGS_TEXT, false},
-	{"management-hostname", SETTINGS_TEXT, false},
-	{"service-op-ip", SETTINGS_TEXT, false},
-	{"api-url", SETTINGS_TEXT, false},
-	{"api-key", SETTINGS_TEXT, false},
-	{"api-email", SETTINGS_TEXT, false},
-	{"api-ca-key", SETTINGS_TEXT, false},
-	{"quick-service", SETTINGS_TEXT, false},
-	{"proxy-dns-address", SETTINGS_TEXT, false},
-	{"local-ssh-port", SETTINGS_TEXT, false},
-	{"bucket-name", SETTINGS_TEXT, false},
-	{"region-name", SETTINGS_TEXT, false},
-	{"secret-id", SETTINGS_TEXT, false},
-	{"access-key-id", SETTINGS_TEXT, false},
-	{"session-token", SETTINGS_TEXT, false},
-	{"s3-url-host", SETTINGS_TEXT, false},
-	{"host-key-path", SETTINGS_TEXT, false},
-	{"no-autoupdate", SETTINGS_BOOL, false},
-	{"hello-world", SETTINGS_BOOL, false},
-	{"socks5", SETTINGS_BOOL, false},
-	{"bastion", SETTINGS_BOOL, false},
-	{"ssh-server", SETTINGS_BOOL, false},
-	{"no-tls-verify", SETTINGS_BOOL, false},
-	{"no-chunked-encoding", SETTINGS_BOOL, false},
-	{"http2-origin", SETTINGS_BOOL, false},
-	{"proxy-no-happy-eyeballs", SETTINGS_BOOL, false},
-	{"proxy-dns", SETTINGS_BOOL, false},
-	{"post-quantum", SETTINGS_BOOL, false},
-	{"management-diagnostics", SETTINGS_BOOL, false},
-	{"stdin-control", SETTINGS_BOOL, false},
-	{"use-reconnect-token", SETTINGS_BOOL, false},
-	{"is-autoupdated", SETTINGS_BOOL, false},
-	{"ui", SETTINGS_BOOL, false},
-	{"quic-disable-pmtu-discovery", SETTINGS_BOOL, false},
-	{"retries", SETTINGS_INT, false},
-	{"ha-connections", SETTINGS_INT, false},
-	{"max-edge-addr-retries", SETTINGS_INT, false},
-	{"max-fetch-size", SETTINGS_INT, false},
-	{"heartbeat-count", SETTINGS_INT, false},
-	{"compression-quality", SETTINGS_INT, false},
-	{"proxy-port", SETTINGS_INT, false},
-	{"proxy-keepalive-connections", SETTINGS_INT, false},
-	{"proxy-dns-port", SETTINGS_INT, false},
-	{"proxy-dns-max-upstream-conns", SETTINGS_INT, false},
-	{"quic-connection-level-flow-control-limit", SETTINGS_INT, false},
-	{"quic-stream-level-flow-control-limit", SETTINGS_INT, false},
-	{"grace-period", SETTINGS_DURATION, false},
-	{"autoupdate-freq", SETTINGS_DURATION, false},
-	{"metrics-update-freq", SETTINGS_DURATION, false},
-	{"heartbeat-interval", SETTINGS_DURATION, false},
-	{"dial-edge-timeout", SETTINGS_DURATION, false},
-	{"proxy-connect-timeout", SETTINGS_DURATION, false},
-	{"proxy-tls-timeout", SETTINGS_DURATION, false},
-	{"proxy-tcp-keepalive", SETTINGS_DURATION, false},
-	{"proxy-keepalive-timeout", SETTINGS_DURATION, false},
-	{"proxy-connection-timeout", SETTINGS_DURATION, false},
-	{"proxy-expect-continue-timeout", SETTINGS_DURATION, false},
-	{"ssh-idle-timeout", SETTINGS_DURATION, false},
-	{"ssh-max-timeout", SETTINGS_DURATION, false},
-	{"rpc-timeout", SETTINGS_DURATION, false},
-	{"write-stream-timeout", SETTINGS_DURATION, false},
-	{"tag", SETTINGS_LIST, false},
-	{"edge", SETTINGS_LIST, false},
-	{"proxy-dns-upstream", SETTINGS_LIST, false},
-	{"proxy-dns-bootstrap", SETTINGS_LIST, false},
-	{"token", SETTINGS_TEXT, true},
-	{"token-file", SETTINGS_TEXT, true},
-	{"credentials-contents", SETTINGS_TEXT, true},
-	{"features", SETTINGS_LIST, true},
-	{"icmpv4-src", SETTINGS_TEXT, true},
-	{"icmpv6-src", SETTINGS_TEXT, true},
-	{"max-active-flows", SETTINGS_INT, true},
+	{"metrics", SETTINGS_TEXT, false, 0},
+	{"credentials-file", SETTINGS_TEXT, false, 0},
+	{"origincert", SETTINGS_TEXT, false, 0},
+	{"pidfile", SETTINGS_TEXT, false, 0},
+	{"url", SETTINGS_TEXT, false, 0},
+	{"unix-socket", SETTINGS_TEXT, false, 0},
+	{"hostname", SETTINGS_TEXT, false, 0},
+	{"id", SETTINGS_TEXT, false, 0},
+	{"name", SETTINGS_TEXT, false, 0},
+	{"lb-pool", SETTINGS_TEXT, false, 0},
+	{"region", SETTINGS_TEXT, false, 0},
+	{"edge-ip-version", SETTINGS_TEXT, false, 0},
+	{"edge-bind-address", SETTINGS_TEXT, false, 0},
+	{"cacert", SETTINGS_TEXT, false, 0},
+	{"protocol", SETTINGS_TEXT, false, 0},
+	{"label", SETTINGS_TEXT, false, 0},
+	{"loglevel", SETTINGS_TEXT, false, 0},
+	{"transport-loglevel", SETTINGS_TEXT, false, 0},
+	{"logfile", SETTINGS_TEXT, false, 0},
+	{"log-directory", SETTINGS_TEXT, false, 0},
+	{"trace-output", SETTINGS_TEXT, false, 0},
+	{"http-host-header", SETTINGS_TEXT, false, 0},
+	{"origin-server-name", SETTINGS_TEXT, false, 0},
+	{"origin-ca-pool", SETTINGS_TEXT, false, 0},
+	{"proxy-address", SETTINGS_TEXT, false, 0},
+	{"management-hostname", SETTINGS_TEXT, false, 0},
+	{"service-op-ip", SETTINGS_TEXT, false, 0},
+	{"api-url", SETTINGS_TEXT, false, 0},
+	{"api-key", SETTINGS_TEXT, false, 0},
+	{"api-email", SETTINGS_TEXT, false, 0},
+	{"api-ca-key", SETTINGS_TEXT, false, 0},
+	{"quick-service", SETTINGS_TEXT, false, 0},
+	{"proxy-dns-address", SETTINGS_TEXT, false, 0},
+	{"local-ssh-port", SETTINGS_TEXT, false, 0},
+	{"bucket-name", SETTINGS_TEXT, false, 0},
+	{"region-name", SETTINGS_TEXT, false, 0},
+	{"secret-id", SETTINGS_TEXT, false, 0},
+	{"access-key-id", SETTINGS_TEXT, false, 0},
+	{"session-token", SETTINGS_TEXT, false, 0},
+	{"s3-url-host", SETTINGS_TEXT, false, 0},
+	{"host-key-path", SETTINGS_TEXT, false, 0},
+	{"no-autoupdate", SETTINGS_BOOL, false, 0},
+	{"hello-world", SETTINGS_BOOL, false, 0},
+	{"socks5", SETTINGS_BOOL, false, 0},
+	{"bastion", SETTINGS_BOOL, false, 0},
+	{"ssh-server", SETTINGS_BOOL, false, 0},
+	{"no-tls-verify", SETTINGS_BOOL, false, 0},
+	{"no-chunked-encoding", SETTINGS_BOOL, false, 0},
+	{"http2-origin", SETTINGS_BOOL, false, 0},
+	{"proxy-no-happy-eyeballs", SETTINGS_BOOL, false, 0},
+	{"proxy-dns", SETTINGS_BOOL, false, 0},
+	{"post-quantum", SETTINGS_BOOL, false, 0},
+	{"management-diagnostics", SETTINGS_BOOL, false, 0},
+	{"stdin-control", SETTINGS_BOOL, false, 0},
+	{"use-reconnect-token", SETTINGS_BOOL, false, 0},
+	{"is-autoupdated", SETTINGS_BOOL, false, 0},
+	{"ui", SETTINGS_BOOL, false, 0},
+	{"quic-disable-pmtu-discovery", SETTINGS_BOOL, false, RELEASE_SINCE_2025},
+	{"no-prechecks", SETTINGS_BOOL, false, RELEASE_BIT(RELEASE_2026)},
+	{"retries", SETTINGS_INT, false, 0},
+	{"ha-connections", SETTINGS_INT, false, 0},
+	{"max-edge-addr-retries", SETTINGS_INT, false, 0},
+	{"max-fetch-size", SETTINGS_INT, false, 0},
+	{"heartbeat-count", SETTINGS_INT, false, 0},
+	{"compression-quality", SETTINGS_INT, false, 0},
+	{"proxy-port", SETTINGS_INT, false, 0},
+	{"proxy-keepalive-connections", SETTINGS_INT, false, 0},
+	{"proxy-dns-port", SETTINGS_INT, false, 0},
+	{"proxy-dns-max-upstream-conns", SETTINGS_INT, false, 0},
+	{"quic-connection-level-flow-control-limit", SETTINGS_INT, false, RELEASE_SINCE_2025},
+	{"quic-stream-level-flow-control-limit", SETTINGS_INT, false, RELEASE_SINCE_2025},
+	{"grace-period", SETTINGS_DURATION, false, 0},
+	{"autoupdate-freq", SETTINGS_DURATION, false, 0},
+	{"metrics-update-freq", SETTINGS_DURATION, false, 0},
+	{"heartbeat-interval", SETTINGS_DURATION, false, 0},
+	{"dial-edge-timeout", SETTINGS_DURATION, false, 0},
+	{"proxy-connect-timeout", SETTINGS_DURATION, false, 0},
+	{"proxy-tls-timeout", SETTINGS_DURATION, false, 0},
+	{"proxy-tcp-keepalive", SETTINGS_DURATION, false, 0},
+	{"proxy-keepalive-timeout", SETTINGS_DURATION, false, 0},
+	{"proxy-connection-timeout", SETTINGS_DURATION, false, 0},
+	{"proxy-expect-continue-timeout", SETTINGS_DURATION, false, 0},
+	{"ssh-idle-timeout", SETTINGS_DURATION, false, 0},
+	{"ssh-max-timeout", SETTINGS_DURATION, false, 0},
+	{"rpc-timeout", SETTINGS_DURATION, false, RELEASE_SINCE_2025},
+	{"write-stream-timeout", SETTINGS_DURATION, false, RELEASE_SINCE_2025},
+	{"udp-unregister-session-timeout", SETTINGS_DURATION, false, RELEASE_BIT(RELEASE_2023_7)},
+	{"tag", SETTINGS_LIST, false, 0},
+	{"edge", SETTINGS_LIST, false, 0},
+	{"proxy-dns-upstream", SETTINGS_LIST, false, 0},
+	{"proxy-dns-bootstrap", SETTINGS_LIST, false, 0},
+	{"token", SETTINGS_TEXT, true, 0},
+	{"token-file", SETTINGS_TEXT, true, RELEASE_SINCE_2025},
+	{"credentials-contents", SETTINGS_TEXT, true, 0},
+	{"features", SETTINGS_LIST, true, 0},
+	{"icmpv4-src", SETTINGS_TEXT, true, 0},
+	{"icmpv6-src", SETTINGS_TEXT, true, 0},
+	{"max-active-flows", SETTINGS_INT, true, RELEASE_SINCE_2025},
 };
 
-static const struct flag *find_flag(struct span name)
+static bool is_of(const struct flag *f, enum release release)
+{
+	return f->releases == 0 || (f->releases & RELEASE_BIT(release)) != 0;
+}
+
+static const struct flag *find_flag(struct span name, enum release release)
 {
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
 		if (span_eq(name, span_str(flags[i].name)))
-			return &flags[i];
+			return is_of(&flags[i], release) ? &flags[i] : NULL;
 	return NULL;
 }
 
 const char *settings_name(size_t i)
 {
 	return i < sizeof(flags) / sizeof(flags[0]) ? flags[i].name : NULL;
+}
+
+bool settings_knows(enum release release, struct span name)
+{
+	return find_flag(name, release) != NULL;
 }
 
 const char *settings_needed(enum settings_type type)
@@ -187,10 +200,10 @@ static bool add_values(struct setting *s, const struct yaml_node *value)
 	return true;
 }
 
-bool settings_add(struct settings *s, struct span name, const struct yaml_node *value, struct yaml_mark *at,
-	struct err *err)
+bool settings_add(struct settings *s, enum release release, struct span name, const struct yaml_node *value,
+	struct yaml_mark *at, struct err *err)
 {
-	const struct flag *flag = find_flag(name);
+	const struct flag *flag = find_flag(name, release);
 
 	if (flag == NULL)
 		return true;

@@ -3,6 +3,7 @@
 #ifndef CONF_SETTINGS_H
 #define CONF_SETTINGS_H
 
+#include "common/conf/release.h"
 #include "common/conf/yaml_decode.h"
 
 enum settings_type {
@@ -28,12 +29,14 @@ struct settings {
 	size_t count;
 };
 
-/* Take a top-level key that yaml_decode_any found well formed. Keys that name no flag are left out. False, with the
+/* Take a top-level key that yaml_decode_any found well formed. Keys that name no flag of the release are left out. False, with the
  * reason and its place, when the value has not the flag's type. */
-bool settings_add(struct settings *s, struct span name, const struct yaml_node *value, struct yaml_mark *at,
-	struct err *err);
-/* The name of each flag that is known, from 0 on; NULL past the last. */
+bool settings_add(struct settings *s, enum release release, struct span name, const struct yaml_node *value,
+	struct yaml_mark *at, struct err *err);
+/* The name of each flag that some release knows, from 0 on; NULL past the last. */
 const char *settings_name(size_t i);
+/* Does the release know the flag? */
+bool settings_knows(enum release release, struct span name);
 /* NULL when it is not there. */
 const struct setting *settings_find(const struct settings *s, const char *name);
 /* What a setting of the type needs, for messages: "a text". */

@@ -288,11 +288,15 @@ static bool flatten(struct yaml_decode *d, const struct yaml_node *map, struct f
 
 /* --- Structs --- */
 
-static const struct yaml_member *find_member(const struct yaml_struct *type, struct span name)
+static const struct yaml_member *find_member(
+	const struct yaml_decode *d, const struct yaml_struct *type, struct span name)
 {
-	for (size_t i = 0; i < type->count; i++)
-		if (span_eq(name, span_str(type->members[i].name)))
-			return &type->members[i];
+	for (size_t i = 0; i < type->count; i++) {
+		const struct yaml_member *m = &type->members[i];
+		if (span_eq(name, span_str(m->name)))
+			return m->editions == 0 || d->edition == 0 || (m->editions & d->edition) != 0 ? m
+												      : NULL;
+	}
 	return NULL;
 }
 
@@ -332,7 +336,7 @@ static void decode_field(
 
 	if (!take_key(d, f->key, &name))
 		return;
-	const struct yaml_member *m = find_member(type, name);
+	const struct yaml_member *m = find_member(d, type, name);
 	if (m == NULL && type->other == NULL)
 		add_unknown(d, f->key, type->type);
 	else if (m == NULL)

@@ -30,6 +30,7 @@ struct yaml_unknown {
 /* One decoding. Zero-initialised but for the tree. */
 struct yaml_decode {
 	const struct yaml_tree *tree; /* borrowed */
+	unsigned edition;             /* a bit that members are chosen by; 0: all of them */
 	bool stopped;                 /* by a problem that go-yaml does not go on after */
 	struct yaml_problem *problems;
 	size_t problem_count; /* found; the first YAML_PROBLEMS_MAX are there */
@@ -46,8 +47,9 @@ typedef bool yaml_decode_fn(struct yaml_decode *d, const struct yaml_node *n, vo
 struct yaml_member {
 	const char *name;
 	yaml_decode_fn *fn;
-	size_t offset; /* of what fn fills, in the struct */
-	size_t where;  /* of a struct yaml_mark for the value's place; YAML_NOWHERE for none */
+	size_t offset;     /* of what fn fills, in the struct */
+	size_t where;      /* of a struct yaml_mark for the value's place; YAML_NOWHERE for none */
+	unsigned editions; /* that have it; 0: every one */
 };
 #define YAML_NOWHERE ((size_t)-1)
 

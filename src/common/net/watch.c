@@ -337,6 +337,11 @@ struct watch *watch_open(struct loop *loop, const struct watch_conf *conf, watch
 	return w;
 }
 
+void watch_note(struct watch *w)
+{
+	watch_compare(w, true);
+}
+
 void watch_free(struct watch *w)
 {
 	if (w == NULL)

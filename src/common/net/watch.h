@@ -31,6 +31,8 @@ typedef void watch_fn(void *arg);
 /* Take note of the contents and watch. What reads the file afterwards sees these, or is called later. What is no regular
  * file counts as missing: a pipe cannot be read twice. */
 struct watch *watch_open(struct loop *loop, const struct watch_conf *conf, watch_fn *fn, void *arg);
+/* What the file holds now needs no telling: it is about to be read anyway. */
+void watch_note(struct watch *w);
 void watch_free(struct watch *w); /* NULL is fine */
 
 #endif

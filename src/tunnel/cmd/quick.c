@@ -245,27 +245,24 @@ static void quick_announce(struct quick *q)
 	free(url);
 }
 
-static void quick_on_registered(void *arg, unsigned index, const char *edge, const char *location)
+static void quick_on_registered(void *arg, const struct client_place *at)
 {
 	struct quick *q = arg;
 
-	(void)index;
-	(void)edge;
-	(void)location;
+	(void)at;
 	if (q->announced || q->stopping)
 		return;
 	q->announced = true;
 	quick_announce(q);
 }
 
-static void quick_on_lost(void *arg, unsigned index, const char *edge, const char *location, const char *why)
+static void quick_on_lost(void *arg, const struct client_place *at, const char *why, bool left)
 {
 	/* The log has it, and the connector tries again. */
 	(void)arg;
-	(void)index;
-	(void)edge;
-	(void)location;
+	(void)at;
 	(void)why;
+	(void)left;
 }
 
 static void quick_on_over(void *arg, const char *why)
@@ -280,7 +277,8 @@ static void quick_on_over(void *arg, const char *why)
 	quick_check_over(q);
 }
 
-static const struct client_events quick_events = {quick_on_registered, quick_on_lost, quick_on_over};
+static const struct client_events quick_events = {
+	.registered = quick_on_registered, .lost = quick_on_lost, .over = quick_on_over};
 
 static void quick_find_tunnel(void *arg, const char *role, const char *address)
 {

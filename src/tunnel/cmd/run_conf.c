@@ -1,6 +1,7 @@
 /* Flags and environment of `tunnel run`, as cloudflared has them. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "common/base/duration.h"
 #include "common/base/mem.h"
@@ -147,13 +148,23 @@ static int check_flags(struct run_conf *c, struct err *err)
 static int read_cred(struct run_conf *c, struct err *err)
 {
 	const struct run_flags *f = &c->flags;
-	struct run_cred from = {.token = f->token,
+
+	c->cred_from = (struct run_cred){.token = f->token,
 		.token_file = f->token_file,
 		.contents = f->credentials_contents,
 		.file = f->credentials_file,
 		.tunnel = f->name != NULL ? f->name : c->file.conf.tunnel};
 
-	return run_cred_read(&from, &c->cred, err);
+	int status = run_cred_read(&c->cred_from, &c->cred, err);
+	struct stat st;
+	char *file = status == EXIT_OK ? run_cred_file(&c->cred_from) : NULL;
+	/* A pipe, as of a shell's <(...), gives its contents once. */
+	if (file != NULL && stat(file, &st) == 0 && !S_ISREG(st.st_mode)) {
+		free(file);
+		file = NULL;
+	}
+	c->cred_file = file;
+	return status;
 }
 
 /* The file's rules, or one that the flags of a single service make. */
@@ -192,11 +203,19 @@ static int write_config(struct run_conf *c, const struct opt_seen *seen, struct 
 	return 0;
 }
 
+static int read_cred_again(void *arg, struct cred *out, struct err *err)
+{
+	return run_cred_read(arg, out, err) == EXIT_OK ? 0 : -1;
+}
+
 static void fill_client(struct run_conf *c)
 {
 	const struct run_flags *f = &c->flags;
 
 	c->client = (struct client_conf){.cred = &c->cred,
+		.cred_read = c->cred_file != NULL ? read_cred_again : NULL,
+		.cred_arg = &c->cred_from,
+		.cred_file = c->cred_file,
 		.ingress = c->ingress,
 		.edges = &f->edges,
 		.connections = (size_t)f->ha_connections,
@@ -291,7 +310,9 @@ void run_conf_log(const struct run_conf *c, const struct log *log)
 
 	run_file_log(&c->file, log);
 	if (c->single != NULL && s->url == NULL && s->unix_socket == NULL && !s->hello_world)
-		log_line(log, LOG_WARN, "neither ingress rules nor --url: every request is answered with 503",
+		log_line(log, LOG_WARN,
+			"neither ingress rules nor --url: every request is answered with 503 until the edge "
+			"sends rules",
 			NULL);
 }
 
@@ -299,6 +320,7 @@ void run_conf_free(struct run_conf *c)
 {
 	opt_free(run_options, &c->flags);
 	cred_free(&c->cred);
+	free(c->cred_file);
 	ingress_free(c->single);
 	buf_free(&c->config);
 	run_file_free(&c->file);

@@ -3,6 +3,7 @@
 #define CMD_RUN_CONF_H
 
 #include "tunnel/client.h"
+#include "tunnel/cmd/run_cred.h"
 #include "tunnel/cmd/run_file.h"
 #include "tunnel/cmd/service_flags.h"
 
@@ -23,6 +24,8 @@ struct run_flags {
 struct run_conf {
 	struct run_flags flags;
 	struct cred cred;
+	struct run_cred cred_from;
+	char *cred_file; /* NULL when they are in none */
 	struct run_file file;
 	struct ingress *single;        /* rule of the flags, when the file has none */
 	const struct ingress *ingress; /* the file's, or that one */

@@ -28,22 +28,28 @@ static int read_file(const char *path, struct cred *out, struct err *err)
 	return rc < 0 ? EXIT_CANNOT : EXIT_OK;
 }
 
-static int search(const struct uuid *id, struct cred *out, struct err *err)
+/* UUID.json in the usual places; NULL with err. */
+static char *search(const struct uuid *id, struct err *err)
 {
 	char text[UUID_TEXT_LEN + 1];
 
 	uuid_print(id, text);
 	char *name = mem_printf("%s.json", text), *path = confdir_find(name);
 	free(name);
-	if (path == NULL) {
+	if (path == NULL)
 		err_set(err,
 			"no credentials of tunnel %s: there is no %s.json in ~/.cloudflared, "
 			"/etc/cloudflared or "
 			"their like; give --credentials-file",
 			text, text);
-		return EXIT_CANNOT;
-	}
-	int status = read_file(path, out, err);
+	return path;
+}
+
+static int read_found(const struct uuid *id, struct cred *out, struct err *err)
+{
+	char *path = search(id, err);
+	int status = path != NULL ? read_file(path, out, err) : EXIT_CANNOT;
+
 	free(path);
 	return status;
 }
@@ -78,11 +84,25 @@ int run_cred_read(const struct run_cred *from, struct cred *out, struct err *err
 	} else if (from->file != NULL) {
 		status = read_file(from->file, out, err);
 	} else if (has_id) {
-		status = search(&id, out, err);
+		status = read_found(&id, out, err);
 	} else {
 		return refuse(from, err);
 	}
 	if (status == EXIT_OK && has_id)
 		out->tunnel_id = id;
 	return status;
+}
+
+char *run_cred_file(const struct run_cred *from)
+{
+	struct uuid id;
+	struct err err;
+
+	if (from->token != NULL || (from->token_file == NULL && from->contents != NULL))
+		return NULL;
+	if (from->token_file != NULL)
+		return mem_strdup(from->token_file);
+	if (from->file != NULL)
+		return confdir_expand(from->file);
+	return from->tunnel != NULL && uuid_parse(span_str(from->tunnel), &id) ? search(&id, &err) : NULL;
 }

@@ -15,5 +15,7 @@ struct run_cred {
  * places. A UUID is the tunnel's id whatever the file says; a name stands for the id in the file. 0, or an exit status
  * with err. */
 int run_cred_read(const struct run_cred *from, struct cred *out, struct err *err);
+/* The file that they come from; NULL when there is none. Owned by the caller. */
+char *run_cred_file(const struct run_cred *from);
 
 #endif

@@ -6,6 +6,7 @@
 #include "tunnel/cmd/cmd.h"
 #include "tunnel/cmd/confdir.h"
 #include "tunnel/cmd/run_file.h"
+#include "tunnel/origin/able.h"
 
 #define WARNINGS_MAX 20 /* lines in the log for one file */
 
@@ -105,67 +106,6 @@ int run_file_apply(const struct run_file *f, const struct opt *options, void *fl
 
 /* --- Rules --- */
 
-/* Does the key ask for something that is not done here? A value that is the default asks for nothing. */
-static bool asks_too_much(const struct ingress_options *o, enum ingress_key key)
-{
-	if (o->where[key].line == 0)
-		return false;
-	switch (key) {
-	case INGRESS_BASTION_MODE: return o->bastion_mode;
-	case INGRESS_PROXY_TYPE: return o->proxy_type != NULL && o->proxy_type[0] != '\0';
-	case INGRESS_PROXY_ADDRESS:
-	case INGRESS_PROXY_PORT:
-	case INGRESS_ACCESS: return true;
-	case INGRESS_IP_RULES: return o->ip_rule_count > 0;
-	case INGRESS_CONNECT_TIMEOUT:
-	case INGRESS_TLS_TIMEOUT:
-	case INGRESS_TCP_KEEP_ALIVE:
-	case INGRESS_NO_HAPPY_EYEBALLS:
-	case INGRESS_KEEP_ALIVE_CONNECTIONS:
-	case INGRESS_KEEP_ALIVE_TIMEOUT:
-	case INGRESS_HTTP_HOST_HEADER:
-	case INGRESS_ORIGIN_SERVER_NAME:
-	case INGRESS_MATCH_SNI_TO_HOST:
-	case INGRESS_CA_POOL:
-	case INGRESS_NO_TLS_VERIFY:
-	case INGRESS_DISABLE_CHUNKED_ENCODING:
-	case INGRESS_HTTP2_ORIGIN:
-	case INGRESS_KEYS: return false;
-	}
-	abort();
-}
-
-static int check_options(const struct run_file *f, const struct ingress_options *o, struct err *err)
-{
-	for (enum ingress_key key = 0; key < INGRESS_KEYS; key++) {
-		if (!asks_too_much(o, key))
-			continue;
-		err_set(err, "originRequest %s: not supported by this program yet", ingress_key_name(key));
-		place(f, o->where[key], err);
-		return EXIT_USAGE;
-	}
-	return EXIT_OK;
-}
-
-static int check_service(const struct run_file *f, const struct ingress_rule *r, struct err *err)
-{
-	switch (r->service.kind) {
-	case INGRESS_HTTP:
-	case INGRESS_UNIX:
-	case INGRESS_STATUS:
-	case INGRESS_HELLO_WORLD: return EXIT_OK;
-	case INGRESS_TCP:
-	case INGRESS_SOCKS_PROXY:
-	case INGRESS_BASTION: break;
-	}
-	err_set(err,
-		"service %s: not supported by this program yet; http, https, ws, wss, unix, unix+tls, "
-		"http_status and hello_world are",
-		r->service.text);
-	place(f, r->service_at, err);
-	return EXIT_USAGE;
-}
-
 static int check_ca_pool(const struct run_file *f, const struct ingress_options *o, struct err *err)
 {
 	struct buf text = {0};
@@ -182,16 +122,15 @@ static int check_ca_pool(const struct run_file *f, const struct ingress_options 
 int run_file_check(const struct run_file *f, struct err *err)
 {
 	const struct ingress *in = f->conf.ingress;
-	int status = in != NULL ? check_options(f, ingress_global(in), err) : EXIT_OK;
+	int status = EXIT_OK;
+	struct yaml_mark at;
 
-	for (size_t i = 0; in != NULL && i < ingress_count(in) && status == EXIT_OK; i++) {
-		const struct ingress_rule *r = ingress_rule(in, i);
-		status = check_options(f, &r->options, err);
-		if (status == EXIT_OK)
-			status = check_service(f, r, err);
-		if (status == EXIT_OK)
-			status = check_ca_pool(f, &r->options, err);
+	if (in != NULL && able_check(in, &at, err) < 0) {
+		place(f, at, err);
+		return EXIT_USAGE;
 	}
+	for (size_t i = 0; in != NULL && i < ingress_count(in) && status == EXIT_OK; i++)
+		status = check_ca_pool(f, &ingress_rule(in, i)->options, err);
 	return status;
 }
 

@@ -42,7 +42,7 @@ struct forward {
 	char ray[FORWARD_RAY_MAX];
 	char key[25];           /* of a WebSocket upgrade, else empty */
 	struct buf log;         /* first part of the access log's line */
-	char *host;             /* for pages */
+	char *host;             /* routed by, and for pages */
 	char *path;             /* for the header policy, without query; NULL when there is none */
 	char nonce[NONCE_TEXT]; /* of the answer, as the header policy wants it; else empty */
 };

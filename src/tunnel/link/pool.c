@@ -54,6 +54,8 @@ struct pool {
 	size_t count;
 	bool *edge_used;
 	bool ever_registered; /* nothing is fatal any more */
+	unsigned refusals;    /* in a row */
+	unsigned refusals_max;
 	bool stopping, over;
 	const char *refusal; /* with over: why, NULL after a stop */
 	char refusal_text[256];
@@ -64,6 +66,7 @@ struct pool {
 };
 
 static void slot_try(struct slot *s);
+static void slot_stop(struct slot *s);
 
 static struct pool_slot_state *slot_state(const struct slot *s)
 {
@@ -212,7 +215,8 @@ static void slot_registered(struct slot *s)
 	s->state = SLOT_UP;
 	s->attempts = 0;
 	p->ever_registered = true;
-	p->state.registrations++;
+	p->refusals = 0;
+	p->state.counts.registrations++;
 	p->state.ready++;
 	state->ready = true;
 	snprintf(state->edge, sizeof(state->edge), "%s", link_peer(s->link));
@@ -228,6 +232,25 @@ static void slot_registered(struct slot *s)
 		pool_start_others(p);
 }
 
+/* Does this refusal end it all? */
+static bool pool_gives_up(const struct pool *p, enum control_refusal kind)
+{
+	if (p->stopping || p->state.ready > 0)
+		return false;
+	return (kind == CONTROL_PERMANENT && !p->ever_registered) ||
+	       (p->refusals_max > 0 && p->refusals >= p->refusals_max);
+}
+
+static void pool_give_up(struct pool *p, struct span cause)
+{
+	snprintf(p->refusal_text, sizeof(p->refusal_text), "the edge refused the registration: %.*s",
+		(int)(cause.len < 180 ? cause.len : 180), cause.p);
+	p->refusal = p->refusal_text;
+	p->stopping = true;
+	for (size_t i = 0; i < p->count; i++)
+		slot_stop(&p->slots[i]);
+}
+
 static void slot_refused(struct slot *s)
 {
 	struct pool *p = s->pool;
@@ -235,19 +258,18 @@ static void slot_refused(struct slot *s)
 	enum control_refusal kind = control_refusal_of(&s->client.registered);
 
 	slot_call_over(s, true);
-	p->state.registration_failures++;
-	p->state.duplicates += kind == CONTROL_DUPLICATE;
+	p->state.counts.registration_failures++;
+	p->state.counts.duplicates += kind == CONTROL_DUPLICATE;
+	p->refusals += kind != CONTROL_DUPLICATE;
 	log_line(p->worker->log, LOG_ERROR, "registration refused", "index=%u edge=%s cause=\"%.*s\"",
 		s->index, link_peer(s->link), (int)cause.len, cause.p);
 	s->replace = kind == CONTROL_DUPLICATE;
 	slot_send(s);
-	if (kind == CONTROL_PERMANENT && !p->ever_registered && !p->stopping) {
-		snprintf(p->refusal_text, sizeof(p->refusal_text), "the edge refused the registration: %.*s",
-			(int)(cause.len < 180 ? cause.len : 180), cause.p);
-		p->refusal = p->refusal_text;
-		p->stopping = true;
-	}
-	slot_close(s, "registration refused");
+	slot_close(s, "registration refused"); /* soon: the cause can still be read */
+	if (pool_gives_up(p, kind))
+		pool_give_up(p, cause);
+	else if (kind == CONTROL_UNAUTHORIZED && p->events->unauthorized != NULL)
+		p->events->unauthorized(p->arg);
 }
 
 static void slot_unregistered(struct slot *s)
@@ -271,11 +293,11 @@ static void slot_run_control(struct slot *s)
 		case CONTROL_CLIENT_UNREGISTERED: slot_unregistered(s); break;
 		case CONTROL_CLIENT_CONFIGURED:
 			slot_call_over(s, true);
-			p->state.config_pushes++;
+			p->state.counts.config_pushes++;
 			break;
 		case CONTROL_CLIENT_NOT_CONFIGURED:
 			slot_call_over(s, false);
-			p->state.config_push_failures++;
+			p->state.counts.config_push_failures++;
 			log_line(p->worker->log, LOG_WARN, "the edge did not take the configuration",
 				"reason=\"%s\"", s->client.why);
 			break;
@@ -332,7 +354,8 @@ static const struct exchange_events control_events = {slot_on_control_head, slot
 
 static void slot_register(struct slot *s, struct exchange *x)
 {
-	static const struct span features[] = {{"serialized_headers", 18}, {"outbore_half_close", 18}};
+	static const struct span features[] = {
+		{"allow_remote_config", 19}, {"serialized_headers", 18}, {"outbore_half_close", 18}};
 	const struct cred *cred = s->pool->conf->cred;
 	struct field type = {SPAN("content-type"), SPAN("application/octet-stream")};
 	struct fields fields = {.at = &type, .count = 1, .cap = 1};
@@ -342,8 +365,8 @@ static void slot_register(struct slot *s, struct exchange *x)
 		.secret = span_of((const char *)cred->secret.data, cred->secret.len),
 		.tunnel_id = span_of((const char *)cred->tunnel_id.bytes, UUID_LEN),
 		.client_id = span_of((const char *)s->pool->conf->connector_id.bytes, UUID_LEN),
-		.features = {features[0], features[1]},
-		.feature_count = 2,
+		.features = {features[0], features[1], features[2]},
+		.feature_count = 3,
 		.version = SPAN("outbore-" VERSION),
 		.arch = span_str(s->pool->arch),
 		.local_ip = span_of((const char *)s->local_ip, sizeof(s->local_ip)),
@@ -573,6 +596,7 @@ struct pool *pool_start(
 	if (p->count > POOL_SLOTS_MAX)
 		p->count = POOL_SLOTS_MAX;
 	p->state.slots = p->count;
+	p->refusals_max = conf->refusals_max;
 	p->slots = mem_array(p->count, sizeof(*p->slots));
 	p->edge_used = mem_array(conf->edges->count, sizeof(*p->edge_used));
 	p->report = (struct loop_task){.fn = pool_report, .arg = p};
@@ -590,6 +614,11 @@ struct pool *pool_start(
 	slot_state(&p->slots[0])->serving = true;
 	slot_try(&p->slots[0]);
 	return p;
+}
+
+void pool_be_patient(struct pool *p)
+{
+	p->refusals_max = 0;
 }
 
 const struct pool_state *pool_state(const struct pool *p)

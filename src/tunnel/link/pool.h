@@ -29,6 +29,8 @@ struct pool_conf {
 	const char *server_name; /* h2.cftunnel.com */
 	uint64_t grace_ms;
 	struct span config; /* JSON for updateLocalConfiguration */
+	/* Give up at so many refusals in a row while nothing is registered; 0: only as pool_events.refused says. */
+	unsigned refusals_max;
 };
 
 struct pool_events {
@@ -38,18 +40,24 @@ struct pool_events {
 	void (*lost)(void *arg, unsigned index, const char *edge, const char *why);
 	/* A call to the edge is over; answered is false when the answer did not come, or was an exception. */
 	void (*called)(void *arg, enum rpc_method method, uint64_t took_us, bool answered);
-	/* The first connection was refused for good: nothing will come of this. The pool is over, as after stopped. */
+	/* The secret was refused, and it will be tried again. May be NULL. */
+	void (*unauthorized)(void *arg);
+	/* The first connection was refused for good, or refusals_max is reached: nothing will come of this. The pool is over, as
+	 * after stopped. */
 	void (*refused)(void *arg, const char *why);
 	/* pool_stop is done. */
 	void (*stopped)(void *arg);
 };
 
 /* Counters and states, for metrics and /ready. */
+struct pool_counts {
+	uint64_t registrations, registration_failures, duplicates;
+	uint64_t config_pushes, config_push_failures;
+};
 struct pool_state {
 	size_t ready; /* registered now */
 	size_t slots;
-	uint64_t registrations, registration_failures, duplicates;
-	uint64_t config_pushes, config_push_failures;
+	struct pool_counts counts;
 	struct pool_slot_state {
 		bool ready;
 		bool serving; /* dialing and waiting included */
@@ -61,6 +69,8 @@ struct pool_state {
 struct pool *pool_start(
 	struct worker *w, const struct pool_conf *conf, const struct pool_events *events, void *arg);
 const struct pool_state *pool_state(const struct pool *p);
+/* From now on as with refusals_max 0. */
+void pool_be_patient(struct pool *p);
 /* Leave the rotation, let requests end within the grace period, close. A second call closes at once. */
 void pool_stop(struct pool *p);
 /* After stopped or refused. NULL is fine. */

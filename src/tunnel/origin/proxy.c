@@ -11,6 +11,7 @@
 struct proxy {
 	struct worker *worker;
 	struct origin_metrics *metrics;
+	struct proxy_hold *hold;
 	struct exchange *x; /* NULL when it has closed */
 	const struct upstream *ops;
 	void *up;         /* NULL before proxy_attach, and when the upstream is done */
@@ -34,6 +35,8 @@ static void proxy_free(struct proxy *p)
 {
 	proxy_observe(p);
 	p->metrics->active--;
+	if (--p->hold->count == 0 && p->hold->is_retired)
+		loop_defer(p->worker->loop, &p->hold->empty);
 	buf_free(&p->early);
 	free(p);
 }
@@ -91,12 +94,15 @@ static void proxy_on_closed(void *arg, enum exchange_fate fate)
 static const struct exchange_events proxy_events = {
 	proxy_on_head, proxy_on_body, proxy_on_end, proxy_on_room, proxy_on_closed};
 
-struct proxy *proxy_new(struct worker *w, struct origin_metrics *metrics, struct exchange *x, bool ended)
+struct proxy *proxy_new(struct worker *w, struct origin_metrics *metrics, struct proxy_hold *hold,
+	struct exchange *x, bool ended)
 {
 	struct proxy *p = mem_alloc(sizeof(*p));
 
 	p->worker = w;
 	p->metrics = metrics;
+	p->hold = hold;
+	hold->count++;
 	p->x = x;
 	p->request_ended = ended;
 	p->start_us = loop_clock_us();

@@ -32,10 +32,18 @@ struct upstream {
 	void (*cancel)(void *up);
 };
 
+/* Rules and services that proxies use: counted, since they may be replaced before their last request has ended. */
+struct proxy_hold {
+	size_t count;           /* proxies */
+	bool is_retired;        /* it was replaced */
+	struct loop_task empty; /* deferred when the last proxy of a retired one is gone */
+};
+
 /* --- For whoever starts one --- */
 
 /* Begin: events of x come here from now on. ended: the request has no body. */
-struct proxy *proxy_new(struct worker *w, struct origin_metrics *metrics, struct exchange *x, bool ended);
+struct proxy *proxy_new(struct worker *w, struct origin_metrics *metrics, struct proxy_hold *hold,
+	struct exchange *x, bool ended);
 /* Hand over the upstream, which may have answered already. */
 void proxy_attach(struct proxy *p, const struct upstream *ops, void *up);
 
