@@ -9,7 +9,7 @@ PROGRAM_PREFIX ?=# before the installed names: `tunnel` and `wscat` are others' 
 FUZZ_TIME ?= 30# seconds for each fuzz target
 
 # A program is src/NAME/main.c, the rest of its folder and what it needs of src/common.
-PROGRAMS := tunnel wscat ingress-lint hdrcheck
+PROGRAMS := tunnel wscat ingress-lint hdrcheck credrotate
 LIBS     := -lcurl -ledit -lssl -lcrypto -lnghttp2 -lsqlite3 -lwslay -luv -lyaml -ljansson -lidn2 -lz -lm -pthread
 LIBS_hdrcheck := -lpsl -lgumbo# libraries that one program alone needs
 
@@ -55,7 +55,7 @@ BATSISMS := SC2016,SC2030,SC2031,SC2034,SC2119,SC2120,SC2154# a test is a subshe
 MANPAGES := $(wildcard man/*.[0-9])
 
 say      = @$(if $(V),,printf '  %-6s %s\n' $(1) $(2))
-bats     = $(Q)OUTBORE_BIN=$(abspath $(BIN)) scripts/bats-run $(1) '$(2)' $(sort $(wildcard tests/*.bats))
+bats     = $(Q)OUTBORE_BIN=$(abspath $(BIN)) OUTBORE_BUILD=$(abspath $(BUILD)) scripts/bats-run $(1) '$(2)' $(sort $(wildcard tests/*.bats))
 own_libs = $(if $(filter $(BIN),$(@D)),$(LIBS_$(@F)),$(foreach p,$(PROGRAMS),$(LIBS_$p)))
 link     = $(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS) $(own_libs)
 
@@ -77,6 +77,11 @@ $(ARCHIVES): $(BUILD)/lib%.a: $$(call objs,$$(call srcs,src/$$*))
 $(BUILD)/src/hdrcheck/policy.o: $(wildcard share/policies/*.yaml) # they are part of it
 
 $(BIN)/%: $(BUILD)/src/%/main.o $(BUILD)/lib%.a $(BUILD)/libcommon.a
+	$(call say,LINK,$@)
+	$(link)
+
+$(BUILD)/credrotate-faults: $(BUILD)/src/credrotate/main.o $(BUILD)/tests/unit/credrotate_fault.o \
+		$(BUILD)/libcredrotate.a $(BUILD)/libcommon.a # ends where a test says
 	$(call say,LINK,$@)
 	$(link)
 
@@ -116,7 +121,7 @@ test:
 unit: $(UNIT)
 	$(Q)rm -rf $(TAP)/unit && prove --failures --exec 'scripts/tap-keep $(TAP)/unit' $(sort $(UNIT))
 
-system: all # what a user sees: real processes and sockets
+system: all $(BUILD)/credrotate-faults # what a user sees: real processes and sockets
 	$(call bats,$(TAP)/system,!slow)
 
 interop:
@@ -134,7 +139,7 @@ soak:
 	$(Q)scripts/deps build test
 	$(SUB) SAN=1 slow
 
-slow: all
+slow: all $(BUILD)/credrotate-faults
 	$(call bats,build/soak/tap,slow)
 
 bench:

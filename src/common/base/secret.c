@@ -4,14 +4,22 @@
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
-#include "common/base/mem.h"
 #include "common/base/secret.h"
 
 void secret_set(struct secret *s, const void *p, size_t len)
 {
+	size_t room = len > 0 ? len : 1;
+
 	secret_free(s);
-	s->data = mem_alloc(len);
+	void *pages = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (pages == MAP_FAILED)
+		abort(); /* as when other memory is short: see mem.h */
+	/* Both are refused where limits are low, and the secret is held all the same. */
+	mlock(pages, room);
+	madvise(pages, room, MADV_DONTDUMP);
+	s->data = pages;
 	s->len = len;
 	if (len > 0)
 		memcpy(s->data, p, len);
@@ -19,9 +27,10 @@ void secret_set(struct secret *s, const void *p, size_t len)
 
 void secret_free(struct secret *s)
 {
-	if (s->data != NULL)
+	if (s->data != NULL) {
 		OPENSSL_cleanse(s->data, s->len);
-	free(s->data);
+		munmap(s->data, s->len > 0 ? s->len : 1);
+	}
 	s->data = NULL;
 	s->len = 0;
 }

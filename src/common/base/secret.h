@@ -1,4 +1,5 @@
-/* Bytes that must not leak: held in one block, compared in constant time, wiped when freed. */
+/* Bytes that must not leak: held in pages of their own, which are kept out of swap and core files where the system lets
+ * us; compared in constant time, wiped when freed. */
 #ifndef BASE_SECRET_H
 #define BASE_SECRET_H
 

@@ -1,0 +1,33 @@
+/* What a journal tells of a run: bytes in, facts out. */
+#ifndef CREDROTATE_REPLAY_H
+#define CREDROTATE_REPLAY_H
+
+#include "credrotate/run.h"
+
+struct replay_target {
+	const char *text; /* borrowed from the lines */
+	bool installed, signal_begun, signalled, rejoined, has_before;
+	struct census before; /* owned */
+};
+
+struct replay {
+	bool is_there;    /* a run was begun */
+	bool is_finished; /* and it is over */
+	enum run_state state;
+	const char *command, *since; /* "rotate"; when the newest line was written. Borrowed */
+	bool overlaps;
+	int64_t window_ns, live_before;
+	struct fingerprint fp_old, drawn[RUN_DRAWN_MAX];
+	size_t drawn_count;
+	int64_t version_old, version_new, issued_at, expires; /* as in struct run */
+	struct replay_target targets[TARGETS_MAX];
+	size_t target_count;
+};
+
+/* lines: of journal_open; they have to outlive out. False when a line makes no sense. */
+bool replay_read(struct replay *out, json_t *lines);
+void replay_free(struct replay *r);
+/* Is there something to go on with? */
+bool replay_is_unfinished(const struct replay *r);
+
+#endif

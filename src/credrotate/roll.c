@@ -1,0 +1,459 @@
+/* Targets, one after another or a few at a time: install, signal, wait for the proof. */
+#include <stdlib.h>
+
+#include "common/base/duration.h"
+#include "common/base/rfc3339.h"
+#include "credrotate/clock.h"
+#include "credrotate/roll.h"
+#include "credrotate/signal.h"
+
+#define NS_PER_MS 1000000
+#define NS_PER_US 1000
+#define POLL_OWN_MS 1000  /* our edge */
+#define POLL_REAL_MS 5000 /* the real service, which counts */
+#define POLL_LEAST_MS 100
+#define SETTLE_REAL_MS 600000
+#define WINDOW_KEPT 5 /* the last fifth of the window is not used up */
+
+int64_t roll_poll_ms(const struct run *r)
+{
+	int64_t ms = r->overlaps ? POLL_OWN_MS : POLL_REAL_MS, stable = r->flags->stable / NS_PER_MS / 2;
+
+	return stable >= ms ? ms : stable < POLL_LEAST_MS ? POLL_LEAST_MS : stable;
+}
+
+int64_t roll_timeout_ms(const struct run *r, const struct target *t)
+{
+	if (r->flags->rejoin_timeout >= 0)
+		return r->flags->rejoin_timeout / NS_PER_MS;
+	if (t->ops == &target_manifest)
+		return r->flags->window / NS_PER_MS / WINDOW_KEPT * (WINDOW_KEPT - 1);
+	switch (t->signal) {
+	case TARGET_RELOAD: return 60000;
+	case TARGET_ROLLOUT: return 660000;
+	case TARGET_NONE: return 120000;
+	case TARGET_RESTART:
+	case TARGET_SURGE:
+	case TARGET_EXEC: return 180000;
+	}
+	abort();
+}
+
+static json_t *step_members(const char *step, size_t index)
+{
+	return json_pack("{s:I, s:s}", "target", (json_int_t)index, "step", step);
+}
+
+static bool note_ok(struct run *r, const char *step, size_t index, json_t *more)
+{
+	json_t *m = step_members(step, index);
+
+	json_object_set_new(m, "ok", json_true());
+	if (more != NULL)
+		json_object_update(m, more);
+	json_decref(more);
+	return run_note(r, m);
+}
+
+static json_t *census_json(const struct census *c)
+{
+	json_t *list = json_array();
+	char id[UUID_TEXT_LEN + 1];
+
+	for (size_t i = 0; i < c->count; i++) {
+		uuid_print(&c->at[i].id, id);
+		json_array_append_new(list, json_pack("{s:s, s:I, s:b}", "id", id, "conns",
+						    (json_int_t)c->at[i].conns, "proven", c->at[i].proven));
+	}
+	return list;
+}
+
+/* Poll; what cannot be learnt is no reason to go back, since the API is needed for that too. */
+static bool poll_fleet(struct run *r)
+{
+	struct err err;
+
+	if (fleet_poll(&r->fleet, &err) == 0)
+		return true;
+	run_stop(r, run_exit_for(r, EXIT_HALFWAY), "rejoin", "%s; the window %s, `credrotate resume` goes on",
+		err.text, r->expires != API_TIME_NONE ? "is open" : "is closed");
+	return false;
+}
+
+/* --- Failure --- */
+
+/* A target failed: back, or stop here. */
+static enum run_state give_up(struct run *r, const struct target *t, const char *step, const struct err *err)
+{
+	enum failure_policy policy = r->flags->on_failure;
+	size_t switched = 0;
+
+	for (size_t i = 0; i < r->target_count; i++)
+		switched += r->targets[i].rejoined;
+	if (t->denied) {
+		run_stop(r, EXIT_DENIED, step, "%s; %s", t->text, err->text);
+		return r->state;
+	}
+	if (policy == FAILURE_DEFAULT)
+		policy = r->overlaps && !r->window_closed ? FAILURE_ROLLBACK : FAILURE_STOP;
+	if (r->is_adopting)
+		policy = FAILURE_STOP;
+	if (policy == FAILURE_ROLLBACK && (r->overlaps || 2 * switched < r->target_count)) {
+		report_step(r->report,
+			&(struct report_step){.step = step, .result = REPORT_FAILED, .target = t->text},
+			"%s; going back to the old secret", err->text);
+		return RUN_ROLLBACK;
+	}
+	run_stop(r, EXIT_HALFWAY, step, "%s: %s; mend that, then `credrotate resume` goes on", t->text,
+		err->text);
+	return r->state;
+}
+
+/* --- Installing and signalling --- */
+
+static bool take_before(struct run *r, struct target *t)
+{
+	if (t->has_before)
+		return true;
+	if (!poll_fleet(r))
+		return false;
+	census_take(&t->before, r->fleet.conns, r->fleet.count, &r->proof);
+	t->has_before = true;
+	return true;
+}
+
+static bool install(struct run *r, size_t index, struct err *err)
+{
+	struct target *t = &r->targets[index];
+	struct buf note = {0};
+	int64_t since = clock_ms();
+	json_t *m = step_members("INSTALL", index);
+
+	if (t->has_before)
+		json_object_set_new(m, "before", census_json(&t->before));
+	if (!run_note(r, m))
+		return false;
+	t->ops->tidy(t);
+	int rc = t->ops->install(t, &r->new, true, &note, err);
+	if (rc == 0 && note_ok(r, "INSTALL", index, NULL)) {
+		t->installed = true;
+		report_step(r->report,
+			&(struct report_step){.step = "install",
+				.target = t->text,
+				.since_ms = since,
+				.version = r->version_new,
+				.fingerprint = issue_fp_new(r)},
+			"%.*s", (int)buf_len(&note), buf_span(&note).p);
+	}
+	buf_free(&note);
+	return t->installed;
+}
+
+/* Would somebody else serve while this one is away? */
+static bool has_cover(struct run *r, const struct target *t, struct err *err)
+{
+	if (target_is_gapless(t) || r->flags->accept_gap)
+		return true;
+	if (!poll_fleet(r))
+		return false;
+	if (verify_count_live(r->fleet.conns, r->fleet.count) > (size_t)t->replicas)
+		return true;
+	err_set(err, "no other connector is live, so that signal=%s would leave nobody",
+		target_signal_name(t->signal));
+	return false;
+}
+
+bool roll_signal(struct run *r, size_t index, struct err *err)
+{
+	struct target *t = &r->targets[index];
+	int64_t since = clock_ms();
+	json_t *m = step_members("SIGNAL", index);
+
+	if (!has_cover(r, t, err)) {
+		json_decref(m);
+		return false;
+	}
+	if (t->has_before)
+		json_object_set_new(m, "before", census_json(&t->before));
+	if (!run_note(r, m))
+		return false;
+	t->signal_begun = true;
+	if (signal_send(t, r->flags->systemctl, err) < 0 || !note_ok(r, "SIGNAL", index, NULL))
+		return false;
+	t->signalled = true;
+	report_step(r->report, &(struct report_step){.step = "signal", .target = t->text, .since_ms = since},
+		"%s", target_signal_name(t->signal));
+	return true;
+}
+
+/* --- Waiting for the proof --- */
+
+/* Is the window nearly over? Then it is made longer, and we stop: a person has to look why this takes so long. */
+static bool window_lasts(struct run *r)
+{
+	int64_t left = r->expires - fleet_now(&r->fleet), window = r->flags->window / NS_PER_US;
+	struct api_edit edit = {.previous_expires_at = fleet_now(&r->fleet) + window};
+	struct api_tunnel t = {0};
+	struct err err;
+
+	if (!r->overlaps || r->window_closed || r->expires == API_TIME_NONE || left > window / WINDOW_KEPT)
+		return true;
+	bool longer = fleet_edit(&r->fleet, &edit, &t, &err) == API_OK;
+	api_tunnel_free(&t);
+	run_stop(r, EXIT_HALFWAY, "rejoin", "four fifths of the window are over and targets are left; %s",
+		longer ? "the window was made as long again, `credrotate resume` goes on"
+		       : "the window could not be made longer: `credrotate resume` at once");
+	return false;
+}
+
+/* A group of targets that are waited for together. */
+struct group {
+	size_t from, to;
+	size_t replicas;
+};
+
+static bool group_arrived(struct run *r, const struct group *g, struct err *err)
+{
+	struct uuid id;
+	bool ready;
+
+	for (size_t i = g->from; i < g->to; i++) {
+		struct target *t = &r->targets[i];
+		struct err unused;
+		if (!signal_arrived(t, err))
+			return false;
+		if (t->metrics != NULL && web_connector(t->metrics, &id, &ready, &unused) == 0 && !ready)
+			return false;
+	}
+	return true;
+}
+
+/* What is missing, for people. */
+static void say_missing(struct err *err, const struct rejoin *seen, const struct group *g)
+{
+	if (err->text[0] == '\0')
+		err_set(err,
+			"did not rejoin in time: %zu of %zu new connector(s) proven with %zu connection(s), "
+			"%zu old gone "
+			"with %zu",
+			seen->fresh, g->replicas, seen->fresh_conns, seen->gone, seen->gone_conns);
+}
+
+/* Wait until the group has rejoined, and all of it holds for --stable. */
+static bool wait_rejoined(struct run *r, const struct group *g, struct err *err)
+{
+	const struct target *first = &r->targets[g->from];
+	int64_t until = clock_ms() + roll_timeout_ms(r, first), since = 0;
+	struct rejoin seen = {0};
+
+	while (poll_fleet(r) && window_lasts(r)) {
+		seen = verify_rejoin(&first->before, r->fleet.conns, r->fleet.count, &r->proof, g->replicas);
+		bool good = group_arrived(r, g, err) && seen.done;
+		if (!good && err->text[0] != '\0')
+			return false;
+		since = !good ? 0 : since == 0 ? clock_ms() : since;
+		if (good && clock_ms() - since >= r->flags->stable / NS_PER_MS)
+			return true;
+		if (clock_ms() > until)
+			break;
+		if (!run_pause(r, roll_poll_ms(r)))
+			return false;
+	}
+	if (!r->stopped)
+		say_missing(err, &seen, g);
+	return false;
+}
+
+/* Ids of the live and proven, for the record. */
+static json_t *proven_ids(const struct run *r)
+{
+	json_t *list = json_array();
+	char id[UUID_TEXT_LEN + 1];
+
+	for (size_t i = 0; i < r->fleet.count; i++)
+		if (verify_is_proven(&r->fleet.conns[i], &r->proof)) {
+			uuid_print(&r->fleet.conns[i].id, id);
+			json_array_append_new(list, json_string(id));
+		}
+	return list;
+}
+
+static json_t *before_ids(const struct target *t)
+{
+	json_t *list = json_array();
+	char id[UUID_TEXT_LEN + 1];
+
+	for (size_t i = 0; i < t->before.count; i++) {
+		uuid_print(&t->before.at[i].id, id);
+		json_array_append_new(list, json_string(id));
+	}
+	return list;
+}
+
+static bool group_rejoined(struct run *r, const struct group *g, int64_t since, struct err *err)
+{
+	for (size_t i = g->from; i < g->to; i++) {
+		struct target *t = &r->targets[i];
+		if (signal_finish(t, r->flags->systemctl, err) < 0)
+			return false;
+		json_t *ids = proven_ids(r);
+		if (!note_ok(r, "REJOIN", i, json_pack("{s:O}", "connectors", ids))) {
+			json_decref(ids);
+			return false;
+		}
+		t->rejoined = true;
+		report_step(r->report,
+			&(struct report_step){.step = "rejoin",
+				.target = t->text,
+				.since_ms = since,
+				.version = r->version_new,
+				.fingerprint = issue_fp_new(r),
+				.more = json_pack("{s:{s:o, s:o}}", "connectors", "before", before_ids(t),
+					"after", ids)},
+			"%zu of %zu live connector(s) use the new secret", json_array_size(ids),
+			verify_count_live(r->fleet.conns, r->fleet.count));
+	}
+	return true;
+}
+
+/* Of two units the old one goes only once the new one serves, so that it cannot be waited for before. */
+static bool wait_surged(struct run *r, const struct group *g, struct err *err)
+{
+	const struct target *t = &r->targets[g->from];
+	int64_t until = clock_ms() + roll_timeout_ms(r, t);
+
+	while (poll_fleet(r) && window_lasts(r)) {
+		struct rejoin seen = verify_rejoin(&t->before, r->fleet.conns, r->fleet.count, &r->proof, 0);
+		if (seen.fresh >= g->replicas)
+			return true;
+		if (clock_ms() > until) {
+			err_set(err, "the one that was started did not register in time");
+			return false;
+		}
+		if (!run_pause(r, roll_poll_ms(r)))
+			return false;
+	}
+	return false;
+}
+
+/* --- One group --- */
+
+/* Nothing is left to do for a target whose connectors prove themselves, and which holds the secret. */
+static bool is_idle(struct run *r, struct target *t)
+{
+	struct secret held = {0};
+	struct err unused;
+
+	if (!r->is_adopting || r->proof.version == 0 ||
+		verify_count_unproven(r->fleet.conns, r->fleet.count, &r->proof) > 0)
+		return false;
+	bool same = t->ops->read(t, &held, &unused) == 0 && held.data != NULL;
+	struct fingerprint fp = same ? issue_fingerprint(r, &held) : (struct fingerprint){""};
+	secret_free(&held);
+	return same && fingerprint_eq(&fp, issue_fp_new(r));
+}
+
+/* After a crash in SIGNAL: what was meant to happen may have happened. */
+static bool is_joined_already(struct run *r, const struct target *t)
+{
+	struct rejoin seen =
+		verify_rejoin(&t->before, r->fleet.conns, r->fleet.count, &r->proof, (size_t)t->replicas);
+
+	return t->signal_begun && seen.done;
+}
+
+static bool prepare(struct run *r, size_t index, struct err *err)
+{
+	struct target *t = &r->targets[index];
+
+	if (!take_before(r, t) || (!t->installed && !install(r, index, err)))
+		return false;
+	if (t->signalled)
+		return true;
+	if (t->signal_begun && !poll_fleet(r))
+		return false;
+	return is_joined_already(r, t) || roll_signal(r, index, err);
+}
+
+static bool roll_group(struct run *r, struct group *g, struct err *err)
+{
+	int64_t since = clock_ms();
+
+	for (size_t i = g->from; i < g->to; i++) {
+		if (!prepare(r, i, err))
+			return false;
+		if (!run_note(r, step_members("REJOIN", i)))
+			return false;
+		g->replicas += (size_t)r->targets[i].replicas;
+	}
+	struct target *first = &r->targets[g->from];
+	if (first->signal == TARGET_SURGE &&
+		(!wait_surged(r, g, err) || signal_finish(first, r->flags->systemctl, err) < 0))
+		return false;
+	return wait_rejoined(r, g, err) && group_rejoined(r, g, since, err);
+}
+
+/* --- All of them --- */
+
+static enum run_state install_all(struct run *r)
+{
+	struct err err = {""};
+
+	for (size_t i = 0; i < r->target_count; i++)
+		if (!r->targets[i].installed && !install(r, i, &err) && !r->stopped)
+			return give_up(r, &r->targets[i], "install", &err);
+	return RUN_ROLLING;
+}
+
+static bool settle(struct run *r, bool is_last)
+{
+	int64_t ms = r->flags->settle >= 0 ? r->flags->settle / NS_PER_MS : r->overlaps ? 0 : SETTLE_REAL_MS;
+
+	return is_last || ms == 0 || run_pause(r, ms);
+}
+
+/* Which target is next? Without overlap only a restart helps a connector that has lost its connections: its target, if that
+ * names its metrics, comes first. target_count when none is left. */
+static size_t next_target(const struct run *r)
+{
+	size_t first = r->target_count;
+
+	for (size_t i = r->target_count; i-- > 0;) {
+		const struct target *t = &r->targets[i];
+		struct uuid id;
+		struct err unused;
+		bool ready = true;
+		if (t->rejoined)
+			continue;
+		if (!r->overlaps && t->metrics != NULL &&
+			web_connector(t->metrics, &id, &ready, &unused) == 0 && !ready)
+			return i;
+		first = i;
+	}
+	return first;
+}
+
+enum run_state roll_step(struct run *r)
+{
+	size_t parallel = (size_t)r->flags->parallel;
+	struct err err = {""};
+
+	if ((!r->overlaps || r->window_closed) && (install_all(r) != RUN_ROLLING || r->stopped))
+		return r->stopped ? r->state : RUN_ROLLBACK;
+	for (size_t i = next_target(r); i < r->target_count; i = next_target(r)) {
+		struct group g = {.from = i, .to = i + 1};
+		if (!poll_fleet(r))
+			return r->state;
+		if (is_idle(r, &r->targets[i])) {
+			r->targets[i].rejoined = true;
+			continue;
+		}
+		while (g.to < r->target_count && g.to - g.from < parallel && !r->targets[g.to].rejoined)
+			g.to++;
+		if (!roll_group(r, &g, &err))
+			return r->stopped ? r->state : give_up(r, &r->targets[g.from], "rejoin", &err);
+		if (!settle(r, next_target(r) == r->target_count))
+			return r->state;
+	}
+	return RUN_JOINED;
+}

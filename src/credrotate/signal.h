@@ -1,0 +1,19 @@
+/* Telling who uses a target that there is a new secret. */
+#ifndef CREDROTATE_SIGNAL_H
+#define CREDROTATE_SIGNAL_H
+
+#include "credrotate/target.h"
+
+#define SIGNAL_WAIT_MS 300000 /* for systemctl or a command to end */
+
+/* Can it be sent? The unit is known, the process is there, the Deployment leaves no gap. Changes nothing. */
+int signal_check(struct target *t, const char *systemctl, struct err *err);
+/* Send it. Sending it twice is harmless. */
+int signal_send(struct target *t, const char *systemctl, struct err *err);
+/* What comes once the new one serves: of two units, stop the one that was started first. */
+int signal_finish(struct target *t, const char *systemctl, struct err *err);
+/* Has what was sent come to its end? For rollouts, which the API server follows; true for all else. False with err filled in
+ * when it cannot succeed any more, else with err empty. */
+bool signal_arrived(struct target *t, struct err *err);
+
+#endif

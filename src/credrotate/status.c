@@ -1,0 +1,131 @@
+/* Looking without touching. */
+#include <stdlib.h>
+
+#include "common/base/out.h"
+#include "common/base/rfc3339.h"
+#include "credrotate/session.h"
+
+/* --- status --- */
+
+/* Is the API's secret one that the journal knows? */
+static enum run_exit compare(struct session *s)
+{
+	struct run *r = &s->run;
+	struct cred c = {0};
+	struct err err;
+
+	r->fp_old = s->replay.fp_old;
+	memcpy(r->drawn, s->replay.drawn, sizeof(r->drawn));
+	r->drawn_count = s->replay.drawn_count;
+	enum issue_holder who = issue_who(r, &c, &err);
+	cred_free(&c);
+	bool over = !replay_is_unfinished(&s->replay);
+	switch (who) {
+	case ISSUE_OLD:
+		printf("the API has the old secret, version %lld\n", (long long)s->tunnel.secret_version);
+		return over ? EXIT_DONE : EXIT_HALFWAY;
+	case ISSUE_NEW:
+		printf("the API has the new secret, version %lld\n", (long long)s->tunnel.secret_version);
+		return over ? EXIT_DONE : EXIT_HALFWAY;
+	case ISSUE_FOREIGN:
+		printf("the API has a secret that this journal does not know, version %lld: someone else "
+		       "changed it; "
+		       "`credrotate adopt` brings all targets to it\n",
+			(long long)s->tunnel.secret_version);
+		return EXIT_FOREIGN;
+	case ISSUE_UNKNOWN:
+		printf("the API does not tell: %s\n", err.text);
+		return run_exit_for(r, EXIT_HALFWAY);
+	}
+	abort();
+}
+
+int status_show(struct session *s)
+{
+	const struct replay *was = &s->replay;
+
+	if (!was->is_there) {
+		printf("tunnel %s: no run on record\n", s->tunnel_id);
+		return EXIT_DONE;
+	}
+	printf("tunnel %s: run %s (%s) is %s in %s since %s\n", s->tunnel_id, s->journal.run, was->command,
+		replay_is_unfinished(was) ? "unfinished" : "over", run_state_name(was->state), was->since);
+	for (size_t i = 0; i < was->target_count; i++) {
+		const struct replay_target *t = &was->targets[i];
+		printf("  %s: %s\n", t->text,
+			t->rejoined    ? "rejoined"
+			: t->signalled ? "signalled, not rejoined"
+			: t->installed ? "installed, not signalled"
+				       : "not installed");
+	}
+	if (s->api != NULL)
+		return (int)compare(s);
+	return replay_is_unfinished(was) ? EXIT_HALFWAY : EXIT_DONE;
+}
+
+/* --- verify --- */
+
+static size_t check_targets(struct session *s)
+{
+	struct run *r = &s->run;
+	size_t bad = 0;
+
+	for (size_t i = 0; i < r->target_count; i++) {
+		struct target *t = &s->targets[i];
+		struct secret held = {0};
+		struct err err = {"holds another secret than the API: `credrotate adopt` mends it"};
+		bool good = t->ops->read(t, &held, &err) == 0;
+		if (good && held.data != NULL) {
+			struct fingerprint fp = issue_fingerprint(r, &held);
+			good = fingerprint_eq(&fp, &r->fp_old);
+		}
+		secret_free(&held);
+		bad += !good;
+		report_step(&s->report,
+			&(struct report_step){.step = "verify",
+				.result = good ? REPORT_OK : REPORT_FAILED,
+				.target = t->text},
+			"%s", good ? "holds the current secret" : err.text);
+	}
+	return bad;
+}
+
+static size_t check_fleet(struct session *s)
+{
+	struct run *r = &s->run;
+	struct proof proof = {.version = s->tunnel.secret_version, .opened_after = API_TIME_NONE};
+	size_t live = verify_count_live(r->fleet.conns, r->fleet.count), unproven = 0;
+
+	if (proof.version > 0)
+		unproven = verify_count_unproven(r->fleet.conns, r->fleet.count, &proof);
+	bool good = unproven == 0 && live > 0;
+	report_step(&s->report,
+		&(struct report_step){.step = "verify",
+			.result = good ? REPORT_OK : REPORT_FAILED,
+			.version = s->tunnel.secret_version},
+		"%zu live connector(s), %zu of them with another secret%s", live, unproven,
+		proof.version > 0 ? "" : " as far as this API can tell");
+	return !good;
+}
+
+int status_verify(struct session *s)
+{
+	struct run *r = &s->run;
+	struct cred c = {0};
+	struct err err;
+
+	if (session_targets(s, &err) < 0)
+		return out_die("credrotate", &err, EXIT_REFUSED);
+	if (fleet_secret(&r->fleet, &c, &err) < 0 || fleet_poll(&r->fleet, &err) < 0) {
+		cred_free(&c);
+		return out_die("credrotate", &err, (int)run_exit_for(r, EXIT_REFUSED));
+	}
+	r->fp_old = issue_fingerprint(r, &c.secret);
+	cred_free(&c);
+	size_t bad = check_targets(s);
+	bad += check_fleet(s);
+	r->code = bad > 0 ? EXIT_ROLLED_BACK : EXIT_DONE;
+	report_summary(&s->report, r->began_ms, bad == 0,
+		json_pack("{s:s, s:i}", "command", "verify", "exit", (int)r->code));
+	return (int)r->code;
+}

@@ -1,0 +1,546 @@
+#!/usr/bin/env bats
+# credrotate over a fleet that is simulated (tests/peers/rotation_sim.py): the order of things, every crash, every lost
+# answer. What it does to real connectors behind the real edge is in credrotate_edge.bats.
+
+bats_require_minimum_version 1.5.0
+load lib
+
+credrotate=${OUTBORE_BIN:-$top/bin}/credrotate
+with_faults=${OUTBORE_BUILD:-$top/build/release}/credrotate-faults
+
+# start_sim [DIR] [OPTION...]: two connectors, a.json signalled by a command, b.json watched.
+start_sim() {
+  cd "$1" || return
+  shift
+  umask 077
+  [[ -e a.json ]] || jq -nc --arg id "$tunnel_id" --arg s "$(head -c 32 /dev/urandom | base64 -w 0)" \
+    '{AccountTag: "0123456789abcdef0123456789abcdef", TunnelSecret: $s, TunnelID: $id, Extra: "kept"}' >a.json
+  [[ -e b.json ]] || cp a.json b.json
+  cp a.json first.json
+  echo sim-token >token
+  "$peers/rotation_sim.py" first.json "$@" a="$PWD/a.json,${a_kind:-reload}" b="$PWD/b.json,watch" ${more_connectors:-} \
+    >sim.out 2>sim.err 3>&- &
+  echo $! >sim.pid
+  within "$wait_s" grep -q '^ready ' sim.out
+  sim=http://127.0.0.1:$(awk '/^ready /{print $2}' sim.out)
+  signal_a="signal=exec,cmd=/usr/bin/curl -sf -o /dev/null -X POST $sim/sim/signal/a"
+  target_a="file:$PWD/a.json,$signal_a"
+  target_b="file:$PWD/b.json"
+}
+
+setup() {
+  sim=
+  start_sim "$(scope)" # the usual one; tests that need another start it in a directory of their own
+}
+
+teardown() {
+  stop_all
+  cd /
+}
+
+sim_do() {
+  curl -sf -X POST -d "${2:-}" "$sim/sim/$1" >/dev/null
+}
+
+sim_state() {
+  curl -sf "$sim/sim/state"
+}
+
+# rotate_with COMMAND [OPTION...]: with what is common to all, quick.
+rotate_with() {
+  "${binary:-$credrotate}" "$@" --tunnel "$tunnel_id" --api-url "$sim/client/v4" \
+    --account 0123456789abcdef0123456789abcdef --api-token-file token --state-dir state --audit audit.log \
+    --stable 50ms --preflight-watch 0s --min-connection-age 0s --propagation 0s
+}
+
+both() {
+  rotate_with "$@" --target "$target_a" --target "$target_b"
+}
+
+# All files hold the current secret, all connectors use it, no other is good, nothing is left behind.
+assert_rotated() {
+  local state
+  state=$(sim_state)
+  jq -e '(.connectors | all(.current)) and (.previous_open | not)' <<<"$state" >/dev/null || fail_with "not rotated: $state"
+  assert_clean
+}
+
+assert_clean() {
+  local left
+  left=$(find . -name '.*.credrotate*' -o -name old -path '*state*' -o -name pending -path '*state*')
+  [ -z "$left" ] || fail_with "left behind: $left"
+}
+
+secret_of() {
+  jq -r .TunnelSecret "$1"
+}
+
+# --- The way it goes ---
+
+@test "credrotate: a rotation installs, signals, proves and retires" {
+  old=$(secret_of a.json)
+  run -0 --separate-stderr both rotate --json
+  assert_rotated
+  [ "$(secret_of a.json)" != "$old" ]
+  [ "$(jq -r .Extra a.json)" = kept ]
+  [ "$(jq -rs '[.[].rotation.step] | unique | join(" ")' <<<"$output")" = \
+    "done install issue joined preflight rejoin retire signal summary" ]
+  [ "$(jq -rs '.[-1].rotation | "\(.step) \(.exit) \(.counts.failed)"' <<<"$output")" = "summary 0 0" ]
+  [ "$(stat -c %a "state/$tunnel_id" "state/$tunnel_id/journal" audit.log | xargs)" = "700 600 600" ]
+}
+
+@test "credrotate: its records are what the schema says" {
+  run -0 --separate-stderr both rotate --json
+  printf '%s\n' "$output" >records
+  python3 -c 'import json, sys, jsonschema
+schema = json.load(open(sys.argv[1]))
+count = 0
+for line in open("records"):
+    jsonschema.validate(json.loads(line), schema)
+    count += 1
+assert count > 5' "$top/share/schema/rotation.json"
+}
+
+@test "credrotate: a dry run checks and changes nothing" {
+  before=$(sim_state; cat a.json b.json)
+  run -0 --separate-stderr both rotate --dry-run
+  [[ $stderr == *"dry run: 2 target(s), 2 live connector(s)"* ]]
+  [ "$(sim_state; cat a.json b.json)" = "$before" ]
+  [ ! -e state ] && [ ! -e audit.log ]
+}
+
+@test "credrotate: status, verify, and a second rotation" {
+  run -0 both verify
+  run -0 rotate_with status
+  [[ $output == *"no run on record"* ]]
+  run -0 both rotate
+  run -0 rotate_with status
+  [[ $output == *"is over in DONE"*"the API has the new secret, version 2"* ]]
+  run -0 both verify
+  run -0 both rotate
+  [ "$(sim_state | jq .version)" = 3 ]
+  cp first.json b.json
+  run -1 both verify
+  [[ $output == *"b.json: failed: holds another secret"* ]]
+}
+
+@test "credrotate: a token file stays one" {
+  jq -jc '{a: .AccountTag, t: .TunnelID, s: .TunnelSecret}' a.json | base64 -w 0 >a.token
+  mv a.token a.json
+  run -0 both rotate
+  assert_rotated
+  [ "$(base64 -d a.json | jq -r .s)" = "$(secret_of b.json)" ]
+}
+
+@test "credrotate: adopt brings all targets to the current secret without changing it" {
+  sim_do rotate
+  run -3 both rotate
+  [[ $output == *"does not hold the current secret"* ]]
+  run -0 both adopt
+  [ "$(sim_state | jq .version)" = 2 ]
+  assert_rotated
+  run -0 both adopt # nothing to do
+  assert_rotated
+}
+
+@test "credrotate: revoke cuts everybody off, and asks before" {
+  run -2 both revoke </dev/null
+  [[ $output == *"--yes"* ]]
+  run -0 both revoke --yes
+  assert_rotated
+}
+
+@test "credrotate: the audit log is a chain" {
+  run -0 both rotate
+  run -0 both rotate
+  run -0 "$credrotate" audit --audit audit.log
+  [ "$(jq -s '[.[] | [.command, .exit, .version_new]] == [["rotate", 0, 2], ["rotate", 0, 3]]' audit.log)" = true ]
+  sed -i '1s/"exit":0/"exit":1/' audit.log
+  run -1 "$credrotate" audit --audit audit.log
+  [[ $output == *"line 2 does not follow"* ]]
+}
+
+@test "credrotate: records of tunnels tell which are due" {
+  now=$(date -u +%FT%TZ)
+  printf '%s\n' '{"schema":"outbore/1","kind":"tunnel","tool":"tunnel","tunnel":{"id":"x","name":"ancient","created_at":"2020-01-01T00:00:00Z"}}' \
+    "{\"schema\":\"outbore/1\",\"kind\":\"tunnel\",\"tool\":\"tunnel\",\"tunnel\":{\"id\":\"y\",\"name\":\"fresh\",\"created_at\":\"$now\"}}" \
+    '{"schema":"outbore/1","kind":"probe","tool":"wscat","odd":1}' >lines
+  run -0 --separate-stderr "$credrotate" rotate --older-than 90d --dry-run --json - <lines
+  [ "$(jq -rs 'map(.rotation.due) | tostring' <<<"$output")" = '[true,false,null]' ]
+  [ "$(jq -s '.[2].odd' <<<"$output")" = 1 ]
+  run -0 --separate-stderr "$credrotate" rotate --older-than 90d --dry-run - <lines
+  [[ $output == "x  ancient  "*" days" ]]
+  run -3 --separate-stderr "$credrotate" rotate --older-than 90d --dry-run --json - <<<'no record'
+}
+
+@test "credrotate: usage errors say what is missing" {
+  for arguments in "" "turn" "rotate" "rotate --tunnel x" "rotate --tunnel x --api-url http://127.0.0.1:1" \
+    "rotate --tunnel x --api-url u --account a" "rotate --tunnel x --api-url u --account a --api-token-file f" \
+    "rotate --tunnel x --window 25h" "rotate --on-failure=pray" "resume --older-than 90d -" "rotate now"; do
+    # shellcheck disable=SC2086 # words
+    run -2 "$credrotate" $arguments
+    [[ ${lines[0]} == credrotate:* ]]
+  done
+  for target in file: nothing ftp:x file:a,signal=shout file:a,signal=reload file:a,signal=restart file:a,colour=red \
+    k8s:Upper/name#key k8s:a/b "file:a,signal=rollout,rollout=deployment/x"; do
+    run rotate_with rotate --target "$target"
+    ((status == 2 || status == 3)) || fail_with "$target: $status $output"
+  done
+  chmod 644 token
+  run -2 both rotate
+  [[ $output == *"everybody can read it"* ]]
+}
+
+# --- Crashes ---
+
+# kill_case POINT [OPTION...]: in a directory of its own: killed there, resumed, rotated.
+kill_case() {
+  local point=$1 name
+  name=${point//[^A-Za-z0-9]/_}
+  shift
+  mkdir -p "$(scope)/$name"
+  (
+    set -e
+    start_sim "$(scope)/$name" ${sim_options:-}
+    trap 'kill $(cat "$(scope)/$name/sim.pid")' EXIT
+    status=0
+    binary=$with_faults CREDROTATE_FAULT=$point both rotate "$@" || status=$?
+    [ "$status" = "${at_point:-137}" ] || fail_with "$point was not reached: $status"
+    # whatever was killed, nobody is locked out
+    [ -n "${sim_options:-}" ] || sim_state | jq -e '.connectors | all(.installable)'
+    status=0
+    both resume "$@" || status=$?
+    if [[ $(find state -name journal -exec tail -n 1 {} +) != *'"state":"ROLLED_BACK"'* && $status = 0 ]] &&
+      ! grep -q '"state":"DONE","ok":true' state/*/journal; then
+      both rotate "$@" # it was killed before anything was on record
+    fi
+    assert_rotated
+  ) >"$(scope)/$name.log" 2>&1 & # not before ||, where set -e would not count
+  wait $! || {
+    echo "killed at $point:"
+    tail -n 20 "$(scope)/$name.log"
+    return 1
+  }
+}
+
+# table FUNCTION POINT...: all of them, some at a time.
+table() {
+  local function=$1 failed=0 pids=() pid point
+  shift
+  for point; do
+    "$function" "$point" 3>&- &
+    pids+=($!)
+    if ((${#pids[@]} == 10)); then
+      for pid in "${pids[@]}"; do wait "$pid" || failed=1; done
+      pids=()
+    fi
+  done
+  for pid in "${pids[@]}"; do wait "$pid" || failed=1; done
+  return "$failed"
+}
+
+# Each line of the journal has two points, before it is written and after; an action lies between a line and its "ok".
+points=(before:NEW NEW before:PREFLIGHT PREFLIGHT before:INTENT INTENT before:INTENT.ok INTENT.ok before:ISSUED ISSUED
+  before:ROLLING ROLLING
+  before:ROLLING.INSTALL.0 ROLLING.INSTALL.0 file:written file:kept file:renamed before:ROLLING.INSTALL.0.ok
+  ROLLING.INSTALL.0.ok before:ROLLING.SIGNAL.0 ROLLING.SIGNAL.0 before:ROLLING.SIGNAL.0.ok ROLLING.SIGNAL.0.ok
+  before:ROLLING.REJOIN.0 ROLLING.REJOIN.0 before:ROLLING.REJOIN.0.ok ROLLING.REJOIN.0.ok
+  before:ROLLING.INSTALL.1 ROLLING.INSTALL.1 before:ROLLING.INSTALL.1.ok ROLLING.INSTALL.1.ok
+  before:ROLLING.SIGNAL.1 ROLLING.SIGNAL.1 before:ROLLING.SIGNAL.1.ok ROLLING.SIGNAL.1.ok
+  before:ROLLING.REJOIN.1 ROLLING.REJOIN.1 before:ROLLING.REJOIN.1.ok ROLLING.REJOIN.1.ok
+  before:JOINED JOINED before:JOINED.ok JOINED.ok before:RETIRED RETIRED before:RETIRED.ok RETIRED.ok
+  before:DONE DONE before:DONE.ok DONE.ok)
+
+@test "credrotate: the table of points is all there are" {
+  binary=$with_faults CREDROTATE_POINTS=points.txt run -0 both rotate
+  [ "$(sort -u points.txt)" = "$(printf '%s\n' "${points[@]}" | sort -u)" ]
+}
+
+@test "credrotate: killed at any point, resume ends rotated" {
+  table kill_case "${points[@]}"
+}
+
+@test "credrotate: killed at any point where nothing overlaps, resume ends rotated" {
+  sim_options=--official-only
+  case_official() {
+    kill_case "$1" --settle 0s
+  }
+  table case_official INTENT before:INTENT.ok ISSUED ROLLING.INSTALL.0 file:written file:kept file:renamed \
+    ROLLING.INSTALL.0.ok ROLLING.INSTALL.1 ROLLING.INSTALL.1.ok ROLLING.SIGNAL.0 before:ROLLING.SIGNAL.0.ok \
+    ROLLING.REJOIN.0 ROLLING.REJOIN.1.ok JOINED RETIRED DONE
+}
+
+# back_case POINT: the target does not rejoin; killed on the way back.
+back_case() {
+  local point=$1 name
+  name=back_${point//[^A-Za-z0-9]/_}
+  mkdir -p "$(scope)/$name"
+  (
+    set -e
+    start_sim "$(scope)/$name"
+    trap 'kill $(cat "$(scope)/$name/sim.pid")' EXIT
+    status=0
+    binary=$with_faults CREDROTATE_FAULT=$point rotate_with rotate --target "$target_b" \
+      --target "file:$PWD/a.json,signal=exec,cmd=/bin/false" || status=$?
+    [ "$status" = 137 ] || fail_with "$point was not reached: $status"
+    sim_state | jq -e '.connectors | all(.installable)'
+    status=0
+    # the command is mended by now: what counts is that all are back
+    sed -i 's#,signal=exec,cmd=/bin/false##g' state/*/journal
+    rotate_with resume || status=$?
+    [ "$status" = 1 ] || fail_with "resume: $status"
+    cmp a.json first.json && cmp b.json first.json
+    assert_rotated
+  ) >"$(scope)/$name.log" 2>&1 & # not before ||, where set -e would not count
+  wait $! || {
+    echo "killed at $point:"
+    tail -n 20 "$(scope)/$name.log"
+    return 1
+  }
+}
+
+@test "credrotate: killed on the way back, resume ends rolled back" {
+  table back_case ROLLBACK ROLLBACK.ISSUE before:ROLLBACK.ISSUE.ok ROLLBACK.ISSUE.ok ROLLBACK.INSTALL.1 \
+    ROLLBACK.INSTALL.1.ok ROLLBACK.INSTALL.0 before:ROLLBACK.INSTALL.0.ok ROLLBACK.REJOIN.0.ok before:ROLLED_BACK
+}
+
+# --- Answers that are lost or wrong ---
+
+# fault_case "METHOD PATH MODE": once.
+fault_case() {
+  local method path mode name
+  read -r method path mode <<<"$1"
+  name=fault_${method}_${path//\//_}_$mode
+  mkdir -p "$(scope)/$name"
+  (
+    set -e
+    start_sim "$(scope)/$name"
+    trap 'kill $(cat "$(scope)/$name/sim.pid")' EXIT
+    sim_do fault "$(jq -n --arg m "$method" --arg p "$path" --argjson mode "$mode" '{method: $m, path: $p, mode: $mode, count: 1}')"
+    both rotate
+    assert_rotated
+  ) >"$(scope)/$name.log" 2>&1 & # not before ||, where set -e would not count
+  wait $! || {
+    echo "$1:"
+    tail -n 20 "$(scope)/$name.log"
+    return 1
+  }
+}
+
+@test "credrotate: any call's answer may be lost" {
+  table fault_case 'PATCH / "lost"' 'PATCH / 500' 'PATCH / "drop"' 'PATCH / 429' 'GET /token "lost"' 'GET /token 500' \
+    'GET /connections "lost"' 'GET /connections 429' 'GET /cfd_tunnel/ "drop"'
+}
+
+@test "credrotate: somebody else's secret stops it, and changes nothing more" {
+  binary=$with_faults CREDROTATE_FAULT=INTENT run -137 both rotate
+  sim_do rotate
+  before=$(sim_state; cat a.json b.json)
+  run -5 rotate_with status
+  run -5 both resume
+  [[ $output == *"someone else changed the secret: version 2"*"credrotate adopt"* ]]
+  [ "$(sim_state; cat a.json b.json)" = "$before" ]
+}
+
+@test "credrotate: somebody else's secret in the middle of rolling" {
+  target_a="file:$PWD/a.json,signal=exec,cmd=/usr/bin/curl -sf -o /dev/null -X POST $sim/sim/rotate"
+  run -5 both rotate --rejoin-timeout 1s
+  [[ $output == *"someone else changed the secret"* ]]
+}
+
+@test "credrotate: a token that is revoked half-way is status 7, and resume goes on with another" {
+  binary=$with_faults CREDROTATE_FAULT=ROLLING.INSTALL.0.ok run -137 both rotate
+  sim_do fault '{"method": "GET", "path": "/connections", "mode": 403, "count": 1}'
+  run -7 both resume
+  run -0 both resume
+  assert_rotated
+}
+
+@test "credrotate: a refused change is nothing changed" {
+  sim_do fault '{"method": "PATCH", "path": "/", "mode": 403, "count": 1}'
+  run -7 both rotate
+  cmp a.json first.json
+  run -0 rotate_with status
+  run -0 both rotate
+  assert_rotated
+}
+
+@test "credrotate: the server's clock jumps over the window's end, and all are brought on" {
+  binary=$with_faults CREDROTATE_FAULT=ROLLING.REJOIN.0.ok run -137 both rotate
+  sim_do skew '{"seconds": 7200}'
+  run -0 both resume
+  [[ $output == *"the window has closed while targets were left"* ]]
+  assert_rotated
+}
+
+@test "credrotate: the server's clock jumps back" {
+  binary=$with_faults CREDROTATE_FAULT=ROLLING.REJOIN.0.ok run -137 both rotate
+  sim_do skew '{"seconds": -7200}'
+  run -0 both resume
+  assert_rotated
+}
+
+@test "credrotate: a target that does not rejoin is taken back" {
+  target_a="file:$PWD/a.json,signal=exec,cmd=/bin/true"
+  run -1 both rotate --rejoin-timeout 1s
+  [[ $output == *"did not rejoin in time"*"going back"*"the old secret is current, and all use it"* ]]
+  cmp a.json first.json
+  cmp b.json first.json
+  assert_rotated
+}
+
+@test "credrotate: stopped on failure, mended, resumed; or rolled back by hand" {
+  target_a="file:$PWD/a.json,signal=exec,cmd=/bin/true"
+  run -4 both rotate --rejoin-timeout 1s --on-failure stop
+  [[ $output == *"credrotate resume"* ]]
+  sim_do signal/a
+  run -0 rotate_with resume
+  assert_rotated
+  target_a="file:$PWD/a.json,signal=exec,cmd=/bin/true"
+  cp a.json first.json
+  run -4 both rotate --rejoin-timeout 1s --on-failure stop
+  run -0 rotate_with rollback
+  cmp a.json first.json
+  assert_rotated
+}
+
+# --- Who else is there ---
+
+@test "credrotate: a thief is named, and cut off after the window is closed" {
+  kill "$(cat sim.pid)"
+  more_connectors=thief=$PWD/first.json,reload start_sim "$PWD"
+  run -4 both rotate
+  [[ $output == *"straggler"*"still uses the old secret"*"1 connector(s) that belong to no target"* ]]
+  [ "$(sim_state | jq .previous_open)" = true ]
+  run -0 rotate_with resume --stragglers=evict
+  [ "$(sim_state | jq -c '[.previous_open, .connectors.thief.version]')" = '[false,null]' ]
+}
+
+@test "credrotate: a straggler is kept until it reconnects" {
+  kill "$(cat sim.pid)"
+  more_connectors=forgotten=$PWD/first.json,reload start_sim "$PWD"
+  run -0 both rotate --stragglers=keep
+  [ "$(sim_state | jq -c '[.previous_open, .connectors.forgotten.version]')" = '[false,1]' ]
+}
+
+@test "credrotate: a second run is told whose turn it is" {
+  mkdir -p "state/$tunnel_id"
+  start holder flock "state/$tunnel_id/lock" sh -c 'echo $$ >'"$PWD/state/$tunnel_id/lock"'; echo locked; exec sleep 60'
+  wait_for holder.out locked
+  run -75 both rotate
+  [[ $output == *"process $(cat "state/$tunnel_id/lock") is at work"* ]]
+}
+
+@test "credrotate: a signal stops it between two actions, and resume goes on" {
+  target_a="file:$PWD/a.json,signal=exec,cmd=/bin/true"
+  start rotation "$credrotate" rotate --tunnel "$tunnel_id" --api-url "$sim/client/v4" \
+    --account 0123456789abcdef0123456789abcdef --api-token-file token --state-dir state --audit audit.log \
+    --stable 50ms --preflight-watch 0s --min-connection-age 0s --target "$target_a" --target "$target_b"
+  wait_for rotation.err 'signal .*: ok'
+  stop rotation
+  [ "$exit_status" = 4 ]
+  sim_do signal/a
+  run -0 rotate_with resume
+  assert_rotated
+}
+
+# --- Files ---
+
+@test "credrotate: owner, mode, links and unknown fields of a file" {
+  ((EUID == 0)) || skip "takes root"
+  chmod 644 b.json
+  chown 4321:1234 b.json
+  ln -s a.json link.json
+  target_a="file:$PWD/link.json,$signal_a"
+  run -0 both rotate
+  [[ $output == *"mode 0644 became 0640"* ]]
+  [ "$(stat -c '%u:%g %a' b.json)" = "4321:1234 640" ]
+  [ "$(stat -c %a a.json)" = 600 ]
+  [ -L link.json ] && [ ! -L a.json ]
+  assert_rotated
+}
+
+@test "credrotate: a mounted Kubernetes volume is refused" {
+  mkdir ..2026_01_02_03_04_05.123
+  cp a.json ..2026_01_02_03_04_05.123/
+  ln -s ..2026_01_02_03_04_05.123 ..data
+  ln -s ..data/a.json mounted.json
+  run -3 rotate_with rotate --target "file:$PWD/mounted.json"
+  [[ $output == *"Kubernetes volume"*"k8s:NAMESPACE/NAME#KEY"* ]]
+}
+
+@test "credrotate: a full disk is found before anything is changed" {
+  ((EUID == 0)) || skip "takes root"
+  mkdir small
+  mount -t tmpfs -o size=16k none small || skip "no tmpfs to be mounted here"
+  cp a.json small/
+  head -c 100k /dev/zero >small/filler 2>/dev/null || true
+  run both rotate --target "file:$PWD/small/a.json"
+  umount small
+  [ "$status" = 3 ]
+  [[ $output == *"cannot write a file"*"beside it"* ]]
+  [ "$(sim_state | jq .version)" = 1 ]
+}
+
+@test "credrotate: a read-only file system, and a file mounted by itself" {
+  ((EUID == 0)) || skip "takes root"
+  mkdir ro
+  mount -t tmpfs none ro || skip "no tmpfs to be mounted here"
+  cp a.json ro/
+  mount -o remount,ro ro
+  run both rotate --target "file:$PWD/ro/a.json"
+  umount ro
+  [ "$status" = 3 ]
+  [[ $output == *"Read-only file system"* ]]
+  touch alone.json
+  mkdir other
+  mount -t tmpfs none other
+  cp a.json other/
+  mount --bind other/a.json alone.json
+  run both rotate --target "file:$PWD/alone.json"
+  umount alone.json other
+  [ "$status" = 3 ]
+  [[ $output == *"mount the directory, not the file"* ]]
+}
+
+# --- Secrets stay secret ---
+
+@test "credrotate: no secret in arguments, environments, logs, journal, records" {
+  old=$(secret_of a.json)
+  target_a="file:$PWD/a.json,signal=exec,cmd=$PWD/look"
+  cat >look <<END
+#!/bin/bash
+# in the middle of a rotation: who shows the secret?
+env >"$PWD/seen.env"
+ls -l /proc/self/fd >"$PWD/seen.fd"
+for file in /proc/[0-9]*/cmdline /proc/[0-9]*/environ; do
+  tr '\0' '\n' <"\$file"
+done >"$PWD/seen.proc" 2>/dev/null
+cp -r "$PWD/state" "$PWD/seen.state"
+exec /usr/bin/curl -sf -o /dev/null -X POST $sim/sim/signal/a
+END
+  chmod +x look
+  run -0 --separate-stderr both rotate --json
+  printf '%s\n' "$output" >records
+  printf '%s\n' "$stderr" >log
+  new=$(secret_of a.json)
+  [ -s seen.proc ] && [ -s records ] && [ -s log ] && [ -e "seen.state/$tunnel_id/journal" ]
+  for secret in "$old" "$new" sim-token; do
+    run -1 grep -rlF -e "$secret" seen.* records log state audit.log
+  done
+  [ "$(sort seen.env | cut -d= -f1 | xargs)" = "LC_ALL PATH PWD SHLVL _" ]
+  [ "$(grep -c ' -> ' seen.fd)" -le 5 ]
+}
+
+@test "credrotate: the memory of a run is closed to others and to core files" {
+  target_a="file:$PWD/a.json,signal=exec,cmd=$PWD/look"
+  cat >look <<END
+#!/bin/bash
+grep -E 'Max core' /proc/\$PPID/limits >"$PWD/limits"
+stat -c %u /proc/\$PPID/environ >"$PWD/owner" || true
+exec /usr/bin/curl -sf -o /dev/null -X POST $sim/sim/signal/a
+END
+  chmod +x look
+  run -0 both rotate
+  [[ $(<limits) =~ "Max core file size"\ +0\ +0 ]]
+}
