@@ -67,6 +67,14 @@ same_file() {
   [ "$(jq -r .TunnelSecret "$1" | base64 -d | wc -c)" -ge 32 ]
 }
 
+# refuses STATUS EXPECTED COMMAND...: one line on stderr that has it, nothing on stdout.
+refuses() {
+  run "-$1" --separate-stderr timeout 20 "${@:3}"
+  [ -z "$output" ] || fail_with "on stdout: $output"
+  [ "${#stderr_lines[@]}" = 1 ] || fail_with "not one line: $stderr"
+  [[ $stderr == *"$2"* ]] || fail_with "not '$2': $stderr"
+}
+
 # --- As recorded ---
 
 @test "manage: list asks and prints what cloudflared does" {
@@ -195,6 +203,46 @@ same_file() {
   has_lines api.err '^ok GET .*[?]is_deleted=false&name=demo&' 1
 }
 
+# --- An edge of ours ---
+
+# start_managed: an edge with an API, and cert.pem for it.
+start_managed() {
+  "$tunnel" edge cert --store edge.db -o "$HOME/.cloudflared/cert.pem"
+  start_edge --store edge.db --api 127.0.0.1:0
+  TUNNEL_API_URL=http://$(edge_address api)/client/v4
+  export TUNNEL_API_URL
+}
+
+@test "manage: a tunnel from its making to its end, at an edge of ours" {
+  start_managed
+  "$tunnel" create home
+  "$tunnel" route dns home app.example.com 2>err
+  grep -q 'Added CNAME app.example.com which will route to this tunnel' err
+  start connector "$tunnel" run --edge "$edge_tunnel" --cacert "$cacert" --metrics 127.0.0.1:0 --hello-world home
+  wait_registered connector 1
+  curl -sf -H 'Host: app.example.com' "http://$edge_http/" -o page
+  [ -s page ]
+  "$tunnel" info home | grep -q '1xLOC'
+  refuses 3 'code: 1022, reason: Cannot delete tunnel because it has active connections' "$tunnel" delete home
+  "$tunnel" cleanup home 2>err
+  wait_registered connector 2
+  "$tunnel" delete --force home
+  run ! ls "$HOME"/.cloudflared/*.json
+  run -0 "$tunnel" list
+  [[ $output == 'No tunnels were found'* ]]
+  run -0 "$tunnel" list --show-deleted --json
+  [ "$(jq -r '.tunnel.deleted_at == null' <<<"$output")" = false ]
+}
+
+@test "manage: a read-only token lists, and neither creates nor shows a token" {
+  start_managed
+  "$tunnel" create home
+  "$tunnel" edge cert --read-only --store edge.db -o read.pem
+  "$tunnel" list --origincert read.pem | grep -q home
+  refuses 3 '10000' "$tunnel" create --origincert read.pem other
+  refuses 3 'the API token is the one in read.pem' "$tunnel" token --origincert read.pem home
+}
+
 # --- Records ---
 
 @test "manage: --json prints records without secrets, which name age and version of the secret" {
@@ -216,14 +264,6 @@ same_file() {
 }
 
 # --- Bad input ---
-
-# refuses STATUS EXPECTED COMMAND...: one line on stderr that has it, nothing on stdout.
-refuses() {
-  run "-$1" --separate-stderr timeout 20 "${@:3}"
-  [ -z "$output" ] || fail_with "on stdout: $output"
-  [ "${#stderr_lines[@]}" = 1 ] || fail_with "not one line: $stderr"
-  [[ $stderr == *"$2"* ]] || fail_with "not '$2': $stderr"
-}
 
 @test "manage: usage errors" {
   export TUNNEL_API_URL=http://127.0.0.1:1
@@ -270,7 +310,8 @@ c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER); c.load_cert_chain("ca.pem", "key.pe
 s.socket = c.wrap_socket(s.socket, server_side=True)
 print("listening on", s.server_port, flush=True); s.serve_forever()'
   wait_for tls.out listening
-  export TUNNEL_API_URL=https://127.0.0.1:$(sed 's/.* //' tls.out)/client/v4
+  TUNNEL_API_URL=https://127.0.0.1:$(sed 's/.* //' tls.out)/client/v4
+  export TUNNEL_API_URL
   refuses 3 'certificate' "$tunnel" list
   "$tunnel" list --api-ca ca.pem | grep -q 'No tunnels'
   SSL_CERT_FILE=ca.pem "$tunnel" list | grep -q 'No tunnels'
@@ -286,6 +327,7 @@ class H(http.server.BaseHTTPRequestHandler):
 s = http.server.HTTPServer(("127.0.0.1", 0), H)
 print("listening on", s.server_port, flush=True); s.serve_forever()'
   wait_for bad.out listening
-  export TUNNEL_API_URL=http://127.0.0.1:$(sed 's/.* //' bad.out)/client/v4
+  TUNNEL_API_URL=http://127.0.0.1:$(sed 's/.* //' bad.out)/client/v4
+  export TUNNEL_API_URL
   refuses 3 'code: 1, reason: a\x1b[31mb' "$tunnel" list
 }
