@@ -333,6 +333,78 @@ watch_ready() {
   [ "$(jq '.["200"]' <<<"$statuses")" -gt 1000 ]
 }
 
+# --- Our own edge ---
+
+# api METHOD PATH [JSON]: a call that has to succeed; what it answers, without the envelope.
+api() {
+  curl -sf -X "$1" -H "Authorization: Bearer $(cat api-token)" -H 'Content-Type: application/json' \
+    "http://$edge_api/client/v4/accounts/0123456789abcdef0123456789abcdef/cfd_tunnel$2" ${3:+-d "$3"} | jq -ce .result
+}
+
+# api_edge: our edge with a store, which has the tunnel of web.json.
+api_edge() {
+  "$tunnel" edge token make --store edge.db --account 0123456789abcdef0123456789abcdef -o api-token
+  start_edge --store edge.db --api 127.0.0.1:0
+  edge_api=$(edge_address api)
+  api POST '' '{"name": "web"}' | jq .credentials_file >web.json
+  same_ports
+  stop edge
+  start_edge --store edge.db --api 127.0.0.1:0 --route '*=web'
+  edge_api=$(edge_address api)
+  web_id=$(jq -r .TunnelID web.json)
+}
+
+# rotate: a fresh secret, the old one valid beside it until the connector has changed.
+rotate() {
+  local secret
+  secret=$(head -c 32 /dev/urandom | base64 -w 0)
+  version=$(api PATCH "/$web_id" "$(jq -nc --arg s "$secret" --arg until "$(date -u -d '+10 min' +%Y-%m-%dT%H:%M:%SZ)" \
+    '{tunnel_secret: $s, previous_tunnel_secret_expires_at: $until}')" | jq .tunnel_secret_version)
+  jq --arg s "$secret" '.TunnelSecret = $s' web.json >next.json
+  reload next
+  within "$wait_s" all_are_new
+  api PATCH "/$web_id" '{"previous_tunnel_secret_expires_at": "2020-01-01T00:00:00Z"}' >retired
+  [ "$(jq .previous_tunnel_secret_expires_at retired)" = null ]
+}
+
+# Both connections of one connector, registered with the newest secret.
+all_are_new() {
+  [ "$(api GET "/$web_id/connections" | jq -c '[.[].conns[].tunnel_secret_version]')" = "[$version,$version]" ]
+}
+
+# Visitors without a pause; the status of each as a line.
+visit() {
+  until [ -e over ]; do
+    curl -s -Z --parallel-max 20 -o /dev/null -w '%{http_code} %{size_download}\n' \
+      "http://$edge_http/bytes?n=1000&[1-200]" 2>>curl.err
+  done >visits
+}
+
+@test "reload: twenty rotations at our edge under load lose no request, and the old secret is dead after each" {
+  api_edge
+  connect --grace-period 2m
+  cp web.json old.json
+  start visitor "$peers/visitor.py" steps "$edge_http" '/step?n=3&id=slow'
+  within "$wait_s" metric_is "$edge_metrics" outbore_edge_requests_active 1
+  visit 3>&- &
+  for _ in {1..20}; do
+    rotate
+  done
+  touch over
+  wait $!
+  [ "$version" = 21 ]
+  [ "$(sort visits | uniq -c | awk '{ print $2, $3 }')" = '200 1000' ] || fail_with "$(sort visits | uniq -c)" "$(tail curl.err)"
+  (($(wc -l <visits) >= 1000))
+  # The first set has left nineteen sets ago, and still has its request.
+  let_end
+  ended visitor
+  [ "$(value '.events | length' visitor)" = 3 ]
+  [ "$(metric "$edge_metrics" outbore_edge_tunnel_connections_lost_total)" = 0 ]
+  web=old.json launch_connector thief --url "http://127.0.0.1:$origin_port"
+  wait_for thief.err 'registration refused.*Unauthorized'
+  metric_is "$connector_metrics" 'tunnel_credential_reload_total{result="ok"}' 20
+}
+
 @test "reload: the service manager is told" {
   take first second
   peer_edge

@@ -4,7 +4,7 @@
 #include "common/base/mem.h"
 #include "tunnel/h2/cfheader.h"
 #include "tunnel/origin/able.h"
-#include "tunnel/origin/configure.h"
+#include "tunnel/origin/newrules.h"
 #include "tunnel/origin/h1.h"
 #include "tunnel/origin/h2up.h"
 #include "tunnel/origin/hello.h"
@@ -226,7 +226,7 @@ void origin_request(struct origin *o, struct exchange *x, const struct exchange_
 	struct proxy_request r;
 
 	if (span_eq(upgrade, CFHEADER_CONFIGURE)) {
-		configure_start(o, x, end);
+		newrules_start(o, x, end);
 		return;
 	}
 	if (!websocket && header_value(head->fields, CFHEADER_TCP_SOURCE).len > 0) {

@@ -3,22 +3,22 @@
 
 #include "common/base/mem.h"
 #include "tunnel/h2/cfheader.h"
-#include "tunnel/origin/configure.h"
+#include "tunnel/origin/newrules.h"
 
-struct configure {
+struct newrules {
 	struct origin *origin;
 	struct exchange *x;
 	struct buf json;
 };
 
-static void configure_free(struct configure *c)
+static void newrules_free(struct newrules *c)
 {
 	buf_free(&c->json);
 	free(c);
 }
 
 /* Ends it. The answer to what cannot be understood is as cloudflared's. */
-static void configure_answer(struct configure *c, bool understood, struct span body)
+static void newrules_answer(struct newrules *c, bool understood, struct span body)
 {
 	struct field meta = {CFHEADER_META, CFHEADER_FROM_CONNECTOR};
 	struct field type = {SPAN("content-type"), SPAN("application/json")};
@@ -31,19 +31,19 @@ static void configure_answer(struct configure *c, bool understood, struct span b
 		exchange_finish(c->x, NULL);
 	}
 	exchange_release(c->x);
-	configure_free(c);
+	newrules_free(c);
 }
 
-static void configure_apply(struct configure *c)
+static void newrules_apply(struct newrules *c)
 {
 	struct buf answer = {0};
 	bool understood = origin_configure(c->origin, buf_span(&c->json), &answer) == 0;
 
-	configure_answer(c, understood, buf_span(&answer));
+	newrules_answer(c, understood, buf_span(&answer));
 	buf_free(&answer);
 }
 
-static void configure_on_head(void *arg, const struct exchange_head *head, bool end)
+static void newrules_on_head(void *arg, const struct exchange_head *head, bool end)
 {
 	/* Trailers say nothing; the end comes by itself. */
 	(void)arg;
@@ -51,43 +51,43 @@ static void configure_on_head(void *arg, const struct exchange_head *head, bool 
 	(void)end;
 }
 
-static void configure_on_body(void *arg, struct span data)
+static void newrules_on_body(void *arg, struct span data)
 {
-	struct configure *c = arg;
+	struct newrules *c = arg;
 
 	exchange_consumed(c->x, data.len);
 	if (buf_add_span(&c->json, data) < 0)
-		configure_answer(c, false, SPAN(""));
+		newrules_answer(c, false, SPAN(""));
 }
 
-static void configure_on_end(void *arg, const struct fields *trailers)
+static void newrules_on_end(void *arg, const struct fields *trailers)
 {
 	(void)trailers;
-	configure_apply(arg);
+	newrules_apply(arg);
 }
 
-static void configure_on_room(void *arg)
+static void newrules_on_room(void *arg)
 {
 	(void)arg;
 }
 
-static void configure_on_closed(void *arg, enum exchange_fate fate)
+static void newrules_on_closed(void *arg, enum exchange_fate fate)
 {
 	(void)fate;
-	configure_free(arg);
+	newrules_free(arg);
 }
 
-static const struct exchange_events configure_events = {
-	configure_on_head, configure_on_body, configure_on_end, configure_on_room, configure_on_closed};
+static const struct exchange_events newrules_events = {
+	newrules_on_head, newrules_on_body, newrules_on_end, newrules_on_room, newrules_on_closed};
 
-void configure_start(struct origin *o, struct exchange *x, bool end)
+void newrules_start(struct origin *o, struct exchange *x, bool end)
 {
-	struct configure *c = mem_alloc(sizeof(*c));
+	struct newrules *c = mem_alloc(sizeof(*c));
 
 	c->origin = o;
 	c->x = x;
 	c->json.max = INGRESS_REMOTE_MAX;
-	exchange_listen(x, &configure_events, c);
+	exchange_listen(x, &newrules_events, c);
 	if (end)
-		configure_apply(c);
+		newrules_apply(c);
 }
