@@ -70,9 +70,7 @@ static bool read_include(struct span text, struct span *pattern, size_t *len)
 	return pattern->len > 0;
 }
 
-/* The first such directive of a line: at its beginning, or after nginx's ";", "{" or "}". Its offset, or the line's
- * length. */
-static size_t find_include(struct span line, struct span *pattern, size_t *len)
+size_t confload_find(struct span line, struct span *pattern, size_t *len)
 {
 	bool starts = true;
 
@@ -175,7 +173,7 @@ static int step(struct loader *l, struct err *err)
 	struct span left = span_skip(buf_span(&s->text), s->at), pattern;
 	size_t end = span_find(left, '\n'), len = 0;
 	struct span line = span_of(left.p, end);
-	size_t at = find_include(line, &pattern, &len);
+	size_t at = confload_find(line, &pattern, &len);
 
 	note_root(l, line);
 	if (emit(l, s, span_of(line.p, at), err) < 0)

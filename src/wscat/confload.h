@@ -22,4 +22,8 @@ struct confload {
 int confload_read(struct confload *c, const char *path, struct err *err);
 void confload_free(struct confload *c);
 
+/* The first directive of a line that includes: at its beginning, or after nginx's ";", "{" or "}". Its offset, with the
+ * pattern, which lies in the line, and the directive's length; or the line's length. */
+size_t confload_find(struct span line, struct span *pattern, size_t *len);
+
 #endif
