@@ -323,7 +323,7 @@ for s in suites:
   [[ $output == *$'\n+  - hostname: "*.example.com" # wild'* ]]
   grep -q Example fix.yml
   cp fix.yml patched.yml
-  sed 's/fix\.yml/patched.yml/' <<<"$output" | patch --quiet -p0
+  patch --quiet -p0 <<<"${output//fix.yml/patched.yml}"
   run -0 "$lint" --fix fix.yml
   cmp fix.yml patched.yml
   [ "$(cat fix.yml)" = "$(printf '# mine\ningress:\n  - hostname: "*.example.com" # wild\n    service:   https://a\n    originRequest: {noTLSVerify: true}\n  - service: http_status:404')" ]

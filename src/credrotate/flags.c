@@ -211,7 +211,7 @@ static void set_defaults(struct flags *f)
 		.systemctl = "systemctl"};
 }
 
-enum opt_result flags_parse(struct flags *f, int argc, char **argv, struct err *err)
+enum opt_result flags_read(struct flags *f, int argc, char **argv, struct err *err)
 {
 	struct opt_seen seen = {{false}};
 
@@ -314,7 +314,7 @@ int flags_load_token(struct flags *f, struct err *err)
 	return read_token_file(f, err);
 }
 
-void flags_free(struct flags *f)
+void flags_drop(struct flags *f)
 {
 	secret_free(&f->api_token);
 	free(f->cert_account);

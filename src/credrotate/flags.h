@@ -50,10 +50,10 @@ struct flags {
 };
 
 /* argv without the program's name. OPT_DONE when help or the version was asked for. */
-enum opt_result flags_parse(struct flags *f, int argc, char **argv, struct err *err);
+enum opt_result flags_read(struct flags *f, int argc, char **argv, struct err *err);
 /* Read the API token from where the flags say. */
 int flags_load_token(struct flags *f, struct err *err);
 const char *flags_command_name(enum command c);
-void flags_free(struct flags *f);
+void flags_drop(struct flags *f);
 
 #endif

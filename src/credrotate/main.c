@@ -11,11 +11,11 @@ int main(int argc, char **argv)
 	int code = EXIT_DONE;
 
 	signal(SIGPIPE, SIG_IGN);
-	switch (flags_parse(&f, argc - 1, argv + 1, &err)) {
+	switch (flags_read(&f, argc - 1, argv + 1, &err)) {
 	case OPT_RUN: return session_run(&f);
 	case OPT_DONE: break;
 	case OPT_BAD: code = out_die("credrotate", &err, EXIT_USAGE); break;
 	}
-	flags_free(&f);
+	flags_drop(&f);
 	return code;
 }

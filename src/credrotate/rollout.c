@@ -71,8 +71,8 @@ static int check_strategy(json_t *spec, json_int_t replicas, const char *name, s
 
 static bool probes_ready(json_t *container, const char *probe)
 {
-	json_t *get = json_object_get(json_object_get(container, probe), "httpGet");
-	const char *path = json_string_value(json_object_get(get, "path"));
+	const json_t *ask = json_object_get(json_object_get(container, probe), "httpGet");
+	const char *path = json_string_value(json_object_get(ask, "path"));
 
 	return path != NULL && strcmp(path, "/ready") == 0;
 }

@@ -24,12 +24,12 @@ bool run_is_over(enum run_state s)
 /* "ROLLING.INSTALL.0.ok": what the fault points of a journal line are called. */
 static void name_point(const json_t *line, char out[64])
 {
-	const char *step = json_string_value(json_object_get(line, "step"));
+	const char *which = json_string_value(json_object_get(line, "step"));
 	json_t *target = json_object_get(line, "target");
 	int n = snprintf(out, 64, "%s", json_string_value(json_object_get(line, "state")));
 
-	if (step != NULL)
-		n += snprintf(out + n, 64 - (size_t)n, ".%s", step);
+	if (which != NULL)
+		n += snprintf(out + n, 64 - (size_t)n, ".%s", which);
 	if (target != NULL)
 		n += snprintf(out + n, 64 - (size_t)n, ".%d", (int)json_integer_value(target));
 	if (json_is_true(json_object_get(line, "ok")))

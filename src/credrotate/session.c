@@ -106,7 +106,7 @@ int session_targets(struct session *s, struct err *err)
 	for (size_t i = 0; i < count; i++) {
 		const char *text = given->count > 0 ? given->items[i] : s->replay.targets[i].text;
 		s->run.target_count = i + 1;
-		if (target_parse(&s->targets[i], text, &s->arena, err) < 0)
+		if (target_read(&s->targets[i], text, &s->arena, err) < 0)
 			return -1;
 	}
 	s->run.env = (struct target_env){.run = s->journal.run,
@@ -425,7 +425,7 @@ static int check_audit(struct session *s)
 static void take_down(struct session *s)
 {
 	for (size_t i = 0; i < s->run.target_count; i++)
-		target_free(&s->targets[i]);
+		target_drop(&s->targets[i]);
 	replay_free(&s->replay);
 	json_decref(s->lines);
 	if (s->journal.path != NULL)
@@ -468,7 +468,7 @@ int session_run(struct flags *f)
 		code = with_api(s);
 	take_down(s);
 	free(s);
-	flags_free(f);
+	flags_drop(f);
 	hide_memory(false); /* nothing is left to hide, and leaks may be looked for */
 	return code;
 }

@@ -99,7 +99,7 @@ static int check_signal(const struct target *t, struct err *err)
 	return 0;
 }
 
-int target_parse(struct target *t, const char *text, struct arena *a, struct err *err)
+int target_read(struct target *t, const char *text, struct arena *a, struct err *err)
 {
 	static const struct target_ops *const kinds[] = {&target_file, &target_kube, &target_manifest};
 	struct span rest, body, kind = span_cut(span_str(text), ':', &body);
@@ -130,7 +130,7 @@ int target_parse(struct target *t, const char *text, struct arena *a, struct err
 	return check_signal(t, err);
 }
 
-void target_free(struct target *t)
+void target_drop(struct target *t)
 {
 	if (t == NULL)
 		return;
@@ -188,7 +188,8 @@ static bool find_secret(struct span json, struct span *value)
 		char c = json.p[at];
 		if (c != '"') {
 			depth += c == '{' || c == '[' ? 1 : c == '}' || c == ']' ? -1 : 0;
-			name = c == ',' || c == '{' ? (struct span){0} : name;
+			if (c == ',' || c == '{')
+				name = (struct span){0};
 			at++;
 			continue;
 		}

@@ -79,8 +79,8 @@ struct target_ops {
 extern const struct target_ops target_file, target_kube, target_manifest;
 
 /* Parse; texts live in the arena. Checks that the options go together. */
-int target_parse(struct target *t, const char *text, struct arena *a, struct err *err);
-void target_free(struct target *t); /* NULL is fine */
+int target_read(struct target *t, const char *text, struct arena *a, struct err *err);
+void target_drop(struct target *t); /* NULL is fine */
 const char *target_signal_name(enum target_signal s);
 /* Is there no moment at which the connector behind it is away? */
 bool target_is_gapless(const struct target *t);

@@ -58,6 +58,7 @@ connect() {
   if [[ $2 = ours ]]; then
     start "$1" "$tunnel" "${options[@]}" run "$3"
   else
+    # shellcheck disable=SC2086 # empty is no word
     start "$1" "$binary" tunnel --no-autoupdate --protocol http2 ${prechecks---no-prechecks} "${options[@]}" run "$3"
   fi
   wait_registered "$1" 2
@@ -133,6 +134,7 @@ opened_after() {
   "$tunnel" token --cred-file ours.json web
   [ "$(jq -cS 'del(.Endpoint)' theirs.json)" = "$(jq -cS . ours.json)" ]
   [ "$(stat -c %a ours.json)" = 400 ]
+  # shellcheck disable=SC2086 # empty is no word
   start connector "$binary" tunnel --no-autoupdate --protocol http2 ${prechecks---no-prechecks} --edge "$edge_tunnel" \
     --cacert "$cacert" --metrics 127.0.0.1:0 --hello-world run --credentials-file theirs.json "$(id_of web)"
   wait_registered connector 1

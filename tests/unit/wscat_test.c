@@ -298,7 +298,8 @@ static void facts_lead_to_causes(void)
 		{OPENED("\"messages\":{\"close_code\":3501}"), "WS-APP-10", false},
 		{OPENED("\"soak\":{\"ms\":9000,\"drops\":1},\"messages\":{\"close_code\":1001}"),
 			"WS-CADDY-11", true},
-		{OPENED("\"http\":{\"is_h2\":true},\"product\":\"apache\",\"soak\":{\"ms\":9000,\"silent\":1}"),
+		{OPENED("\"http\":{\"is_h2\":true},\"product\":\"apache\",\"soak\":{\"ms\":9000,\"silent\":"
+			"1}"),
 			"WS-APACHE-24", true},
 		{OPENED("\"idle\":{\"bound_ms\":9000,\"died_after_ms\":500,\"how\":\"connection reset\"}"),
 			"WS-APP-11", false},

@@ -5,13 +5,13 @@
 #include <stdlib.h>
 
 #include "common/base/duration.h"
+#include "common/base/label.h"
 #include "common/base/mem.h"
 #include "common/base/out.h"
 #include "common/proto/url.h"
 #include "tunnel/client.h"
 #include "tunnel/cmd/announce.h"
 #include "tunnel/cmd/cmd.h"
-#include "common/base/label.h"
 #include "tunnel/cmd/process.h"
 #include "tunnel/cmd/run_conf.h"
 

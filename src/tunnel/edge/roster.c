@@ -137,7 +137,7 @@ void roster_leave(struct roster *r, struct roster_conn *c)
 		client_free(r, client);
 }
 
-void roster_forget(struct roster *r, struct directory_tunnel *t, const struct uuid *client_id)
+void roster_forget(struct roster *r, const struct directory_tunnel *t, const struct uuid *client_id)
 {
 	list_for_each_safe (n, &r->lost) {
 		struct roster_conn *c = list_entry(n, struct roster_conn, lost);

@@ -59,7 +59,7 @@ void roster_lose(struct roster *r, struct roster_conn *c);
 /* It leaves, or has left: not shown any more. Frees it. NULL is fine. */
 void roster_leave(struct roster *r, struct roster_conn *c);
 /* Forget the lost connections of a tunnel, or of one of its connectors. */
-void roster_forget(struct roster *r, struct directory_tunnel *t, const struct uuid *client_id);
+void roster_forget(struct roster *r, const struct directory_tunnel *t, const struct uuid *client_id);
 /* The connector of that id, NULL when there is none. */
 struct roster_client *roster_find(const struct directory_tunnel *t, const struct uuid *client_id);
 

@@ -10,7 +10,7 @@
 
 #define STORE_KEY_MAX ((size_t)512)       /* bytes of a key; no NUL in it */
 #define STORE_VALUE_MAX ((size_t)2 << 20) /* bytes of a value */
-#define STORE_STEPS_MAX 256                /* in one commit */
+#define STORE_STEPS_MAX 256               /* in one commit */
 #define STORE_ABSENT INT64_C(0)           /* a condition: there is no record of that key */
 #define STORE_ANY INT64_C(-1)             /* no condition */
 
