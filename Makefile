@@ -122,7 +122,7 @@ unit: $(UNIT)
 	$(Q)rm -rf $(TAP)/unit && prove --failures --exec 'scripts/tap-keep $(TAP)/unit' $(sort $(UNIT))
 
 system: all $(BUILD)/credrotate-faults # what a user sees: real processes and sockets
-	$(call bats,$(TAP)/system,!slow)
+	$(call bats,$(TAP)/system,!slow$(if $(SAN),$(comma)!once)) # no sanitizer has a say in those
 
 interop:
 	$(Q)scripts/deps build test

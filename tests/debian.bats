@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # shellcheck disable=SC2154 # what lib.bash sets
 # The Debian packages: what they say of themselves, without building them.
+# bats file_tags=once
 
 load lib
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # The man pages say what the programs have: their options, arguments and variables, compared with --help.
+# bats file_tags=once
 
 bats_require_minimum_version 1.5.0
 

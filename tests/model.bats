@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # The rotation of a secret as a model (tests/model/README.md), checked whole by spin, and mistakes that it has to find.
+# bats file_tags=once
 
 model=${BATS_TEST_DIRNAME}/model/rotation.pml
 
