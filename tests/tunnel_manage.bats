@@ -235,9 +235,9 @@ start_managed() {
 }
 
 @test "manage: a read-only token lists, and neither creates nor shows a token" {
+  "$tunnel" edge cert --read-only --store edge.db -o read.pem
   start_managed
   "$tunnel" create home
-  "$tunnel" edge cert --read-only --store edge.db -o read.pem
   "$tunnel" list --origincert read.pem | grep -q home
   refuses 3 '10000' "$tunnel" create --origincert read.pem other
   refuses 3 'the API token is the one in read.pem' "$tunnel" token --origincert read.pem home

@@ -11,6 +11,8 @@ setup() {
   mkdir -p "$HOME/.cloudflared"
   binary=$CLOUDFLARED
   [[ $CONNECTOR != *-old ]] || binary=$CLOUDFLARED_OLD
+  connecting=("$binary" tunnel --no-autoupdate --protocol http2)
+  [[ $CONNECTOR = *-old ]] || connecting+=(--no-prechecks)
 }
 
 teardown() {
@@ -58,8 +60,7 @@ connect() {
   if [[ $2 = ours ]]; then
     start "$1" "$tunnel" "${options[@]}" run "$3"
   else
-    # shellcheck disable=SC2086 # empty is no word
-    start "$1" "$binary" tunnel --no-autoupdate --protocol http2 ${prechecks---no-prechecks} "${options[@]}" run "$3"
+    start "$1" "${connecting[@]}" "${options[@]}" run "$3"
   fi
   wait_registered "$1" 2
 }
@@ -134,8 +135,7 @@ opened_after() {
   "$tunnel" token --cred-file ours.json web
   [ "$(jq -cS 'del(.Endpoint)' theirs.json)" = "$(jq -cS . ours.json)" ]
   [ "$(stat -c %a ours.json)" = 400 ]
-  # shellcheck disable=SC2086 # empty is no word
-  start connector "$binary" tunnel --no-autoupdate --protocol http2 ${prechecks---no-prechecks} --edge "$edge_tunnel" \
+  start connector "${connecting[@]}" --edge "$edge_tunnel" \
     --cacert "$cacert" --metrics 127.0.0.1:0 --hello-world run --credentials-file theirs.json "$(id_of web)"
   wait_registered connector 1
   curl -sf -H 'Host: web.example.com' "http://$edge_http/" -o page
@@ -213,4 +213,104 @@ opened_after() {
 $a -----END ARGO TUNNEL TOKEN-----' >"$HOME/.cloudflared/cert.pem"
   refuses 'code: 10000, reason: Authentication error' create web
   run ! theirs list
+}
+
+# restarter NAME ID: a script that ends the cloudflared of that name and starts it again with the same file. While a
+# WebSocket is open 2026.7.1 does not end by itself when its grace period is over; like systemd, this does not wait.
+restarter() {
+  cat >"restart-$1" <<EOF
+#!/bin/bash
+set -e
+cd "$PWD"
+pid=\$(cat $1.pid)
+kill -TERM "\$pid"
+deadline=\$((SECONDS + 5))
+while ((SECONDS < deadline)) && kill -0 "\$pid" 2>/dev/null && [[ \$(sed 's/.*) //' "/proc/\$pid/stat" 2>/dev/null) != Z* ]]; do sleep 0.1; done
+kill -KILL "\$pid" 2>/dev/null || true
+rm -f "$1.pidfile"
+HOME=$HOME setsid ${connecting[*]@Q} --edge $edge_tunnel \
+  --edge $edge_tunnel --cacert "$cacert" --metrics 127.0.0.1:0 --grace-period 2s --pidfile $1.pidfile \
+  --url "http://127.0.0.1:$origin_port" run --credentials-file "$PWD/$1.json" $2 </dev/null >>"$1.out" 2>>"$1.err" &
+echo \$! >$1.pid
+until [[ -s $1.pidfile ]]; do sleep 0.1; done
+EOF
+  chmod +x "restart-$1"
+}
+
+# bats test_tags=interop
+@test "cloudflared: replicas restarted one by one while their secret is rotated lose no short request" {
+  start_origin
+  start_managed
+  theirs create web
+  id=$(id_of web)
+  "$tunnel" route dns web load.test
+  for name in a b; do
+    cp "$HOME/.cloudflared/$id.json" "$name.json"
+    chmod 600 "$name.json"
+    : >"$name.err"
+    restarter "$name" "$id"
+    sleep 60 3>&- &
+    echo $! >"$name.pid" # the first one that is ended
+    "./restart-$name" 3>&-
+  done
+  within "$wait_s" has_connectors web 2
+  for visitor in 1 2 3 4; do
+    # shellcheck disable=SC2016 # for that shell
+    start "visitor$visitor" bash -c 'trap "exit 0" TERM; while :; do
+      curl -s -m 20 -o /dev/null -H "Host: load.test" -w "%{http_code}\n" "http://$0/bytes?n=100" || true; done' "$edge_http"
+    wait_for "visitor$visitor.out" '^200'
+  done
+  for round in 1 2; do
+    run -0 timeout 100 "${tunnel%/*}/credrotate" rotate --tunnel web --cert "$HOME/.cloudflared/cert.pem" --state-dir state \
+      --audit audit.log --stable 300ms --preflight-watch 200ms --min-connection-age 0s \
+      --target "file:$PWD/a.json,signal=exec,cmd=$PWD/restart-a" --target "file:$PWD/b.json,signal=exec,cmd=$PWD/restart-b"
+  done
+  for visitor in 1 2 3 4; do
+    stop "visitor$visitor"
+  done
+  [ "$("$tunnel" list --json -n web | jq .tunnel.secret_version)" = 3 ]
+  [ "$(cat visitor?.out | sort | uniq -c | sort -rn | sed 's/^ *[0-9]* //')" = 200 ] ||
+    fail_with "answers: $(cat visitor?.out | sort | uniq -c)"
+  (($(cat visitor?.out | wc -l) > 200))
+}
+
+# bats test_tags=interop
+@test "cloudflared: gets a quick tunnel, on a name below the operator's own" {
+  start_managed --quick-domain try.example --public-port 8443
+  api=${TUNNEL_API_URL%/client/v4}
+  start quick "${connecting[@]}" --config /dev/null --edge "$edge_tunnel" \
+    --cacert "$cacert" --metrics 127.0.0.1:0 --quick-service "$api" --hello-world
+  wait_registered quick 1
+  name=$(grep -o 'https://[a-z0-9-]*\.try\.example:8443' quick.err | head -n 1)
+  name=${name#https://}
+  curl -sf -H "Host: ${name%:*}" "http://$edge_http/" -o page
+  [ -s page ]
+  run -0 "$tunnel" list
+  [[ $output == 'No tunnels were found'* ]]
+}
+
+# bats test_tags=interop
+@test "cloudflared: serves the configuration that config put sends, and it is told in config get" {
+  start_managed
+  theirs create web
+  curl -sf -X POST -H "Authorization: Bearer $(sed '1d; $d' "$HOME/.cloudflared/cert.pem" | base64 -d | jq -r .apiToken)" \
+    -H 'Content-Type: application/json' -d '{"name": "remote", "config_src": "cloudflare"}' \
+    "$TUNNEL_API_URL/accounts/$(jq -r .AccountTag "$HOME"/.cloudflared/*.json)/cfd_tunnel" >made.json
+  "$tunnel" token remote >remote.token
+  "$tunnel" route dns remote app.example.com
+  echo '{"ingress": [{"service": "http_status:418"}]}' | "$tunnel" config put remote - | jq -e '.version == 1'
+  start connector "${connecting[@]}" --edge "$edge_tunnel" \
+    --cacert "$cacert" --metrics 127.0.0.1:0 run --token "$(cat remote.token)"
+  wait_registered connector 1
+  within "$wait_s" answers 418
+  "$tunnel" config get remote | jq 'del(.config) | .version' | grep -qx 1
+  "$tunnel" config get remote | sed 's/418/404/' >changed.json
+  "$tunnel" config put remote changed.json | jq -e '.version == 2'
+  within "$wait_s" answers 404
+  run ! timeout 60 "$tunnel" config put web changed.json
+  [[ $output == *'code: 1057'* ]]
+}
+
+answers() {
+  [[ $(curl -s -o /dev/null -w '%{http_code}' -H 'Host: app.example.com' "http://$edge_http/x") = "$1" ]]
 }
