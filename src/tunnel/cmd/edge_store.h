@@ -14,6 +14,7 @@ struct store_flags {
 	const char *account, *zone; /* ids; NULL: as recorded, at first random ones */
 };
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): a type and a member */
 #define STORE_FLAG_ROWS(type, member)                                                               \
 	{0, "store", "FILE", "tunnels, routes and API tokens: a database, made on first use",       \
 		OPT_TEXT(type, member.path), NULL},                                                 \
@@ -25,6 +26,7 @@ struct store_flags {
 	{                                                                                           \
 		0, "zone", "ID", "zone id, likewise", OPT_TEXT(type, member.zone), NULL             \
 	}
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 struct edge_store {
 	struct store *store;

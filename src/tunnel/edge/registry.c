@@ -180,16 +180,15 @@ void registry_set(struct registry *r, struct span pattern, const struct uuid *id
 /* Take the tunnel off the route. False when that is for good. */
 static bool route_drop(struct registry_route *route, const struct registry_tunnel *t)
 {
+	size_t kept = 0;
+
 	for (size_t i = 0; i < route->count; i++) {
-		if (route->tunnels[i] != t)
-			continue;
-		if (route->is_fixed)
+		if (route->tunnels[i] == t && route->is_fixed)
 			return false;
-		route->count--;
-		memmove(&route->tunnels[i], &route->tunnels[i + 1],
-			(route->count - i) * sizeof(*route->tunnels));
-		i--;
+		if (route->tunnels[i] != t)
+			route->tunnels[kept++] = route->tunnels[i];
 	}
+	route->count = kept;
 	return true;
 }
 
