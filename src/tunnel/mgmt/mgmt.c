@@ -147,7 +147,8 @@ static bool is_json(const struct http_request *r)
 {
 	struct span rest, type = header_value(r->fields, SPAN("content-type"));
 
-	return span_eq_nocase(span_trim(span_cut(type, ';', &rest)), SPAN("application/json"));
+	return header_count(r->fields, SPAN("content-type")) == 1 &&
+	       span_eq_nocase(span_trim(span_cut(type, ';', &rest)), SPAN("application/json"));
 }
 
 /* The account and the zone that the path names must be the caller's; compared as they are. */
