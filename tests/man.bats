@@ -102,6 +102,10 @@ same_options() {
   same_options hdrcheck.1 "$bin/hdrcheck" -- Options
 }
 
+@test "credrotate(1) has the options of credrotate" {
+  same_options credrotate.1 "$bin/credrotate" -- Options
+}
+
 @test "tunnel(1) has the commands that tunnel --help lists" {
   "$bin/tunnel" --help | awk '/^commands:/ {inside = 1; next} /^$/ {inside = 0} inside {print $1}' | sort >"$BATS_TEST_TMPDIR/help"
   awk '/^\.Sh DESCRIPTION/ {exit} /^\.Cm / {print $2}' "$top/man/tunnel.1" | sort -u >"$BATS_TEST_TMPDIR/page"
