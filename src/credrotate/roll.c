@@ -111,6 +111,25 @@ static enum run_state give_up(struct run *r, const struct target *t, const char 
 
 /* --- Installing and signalling --- */
 
+/* Where only time proves, who reconnects before the margin is over stays undecided for ever: so nobody is made to. */
+static bool wait_margin(struct run *r)
+{
+	if (r->overlaps || fleet_now(&r->fleet) > r->proof.opened_after)
+		return true;
+	report_step(r->report, &(struct report_step){.step = "signal", .result = REPORT_WAIT},
+		"until the change has reached all of the service (--propagation)");
+	while (fleet_now(&r->fleet) <= r->proof.opened_after)
+		if (!run_pause(r, POLL_OWN_MS / 4) || !poll_fleet(r))
+			return false;
+	return true;
+}
+
+/* A connector that watches its file takes the installing for the signal. */
+static bool is_watched(const struct run *r, const struct target *t)
+{
+	return !r->overlaps && t->signal == TARGET_NONE && t->ops == &target_file;
+}
+
 static bool take_before(struct run *r, struct target *t)
 {
 	if (t->has_before)
@@ -169,7 +188,7 @@ bool roll_signal(struct run *r, size_t index, struct err *err)
 	int64_t since = clock_ms();
 	json_t *m = step_members("SIGNAL", index);
 
-	if (!has_cover(r, t, err)) {
+	if (!wait_margin(r) || !has_cover(r, t, err)) {
 		json_decref(m);
 		return false;
 	}
@@ -366,7 +385,8 @@ static bool prepare(struct run *r, size_t index, struct err *err)
 {
 	struct target *t = &r->targets[index];
 
-	if (!take_before(r, t) || (!t->installed && !install(r, index, err)))
+	if ((is_watched(r, t) && !wait_margin(r)) || !take_before(r, t) ||
+		(!t->installed && !install(r, index, err)))
 		return false;
 	if (t->signalled)
 		return true;
@@ -400,7 +420,8 @@ static enum run_state install_all(struct run *r)
 	struct err err = {""};
 
 	for (size_t i = 0; i < r->target_count; i++)
-		if (!r->targets[i].installed && !install(r, i, &err) && !r->stopped)
+		if (!r->targets[i].installed && !is_watched(r, &r->targets[i]) && !install(r, i, &err) &&
+			!r->stopped)
 			return give_up(r, &r->targets[i], "install", &err);
 	return RUN_ROLLING;
 }

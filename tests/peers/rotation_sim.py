@@ -87,8 +87,8 @@ class Tunnel:
 
 class Connector:
     def __init__(self, tunnel, path, kind):
-        self.tunnel, self.path, self.kind, self.version, self.used, self.error = tunnel, path, kind, None, None, None
-        self.start()
+        self.tunnel, self.path, self.kind, self.version, self.used, self.alive = tunnel, path, kind, None, None, True
+        self.start(self.file_secret())
 
     def file_secret(self):
         with open(self.path, encoding="utf-8") as f:
@@ -97,23 +97,24 @@ class Connector:
             return json.loads(text)["TunnelSecret"]
         return json.loads(base64.b64decode(text))["s"]
 
-    def start(self):
-        secret = self.file_secret()
+    def start(self, secret):
         version = self.tunnel.version_of(secret)
-        if version is None:
-            self.error = "refused"
-            return False
-        self.id, self.version, self.used, self.opened = str(uuid.uuid4()), version, secret, self.tunnel.now()
-        return True
+        if version is not None:
+            self.id, self.version, self.used, self.opened = str(uuid.uuid4()), version, secret, self.tunnel.now()
 
     def signal(self):
         if self.kind == "restart":
-            self.version = None
-        self.start()
+            self.version, self.used = None, self.file_secret()
+        self.start(self.file_secret())
 
     def look(self):
-        if self.kind == "watch" and self.version is not None and self.file_secret() != self.used:
-            self.start()
+        """What it does by itself: watch its file, and come back when it was cut off."""
+        if not self.alive:
+            return
+        if self.kind == "watch" and self.file_secret() != self.used:
+            self.start(self.file_secret())
+        elif self.version is None:
+            self.start(self.used)
 
     def shown(self):
         conns = []
@@ -214,8 +215,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
             for c in self.server.connectors.values():
                 if not query or c.version is not None and f"client_id={c.id}" == query:
                     c.version = None
-                    if t.version_of(c.used) is not None:  # it is back at once
-                        c.signal()
             return None
         raise Refused(404, 7003, "no such route")
 
@@ -225,7 +224,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if verb == "signal":
             s.connectors[name].signal()
         elif verb == "kill":
-            s.connectors[name].version = None
+            s.connectors[name].version, s.connectors[name].alive = None, False
         elif verb == "fault":
             s.faults.append(body)
         elif verb == "rotate":

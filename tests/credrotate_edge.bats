@@ -1,0 +1,152 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2154 # what lib.bash sets
+# credrotate with the real edge, real connectors and visitors whose every request is counted.
+
+bats_require_minimum_version 1.5.0
+load lib
+
+credrotate=${OUTBORE_BIN:-$top/bin}/credrotate
+with_faults=${OUTBORE_BUILD:-$top/build/release}/credrotate-faults
+account=0123456789abcdef0123456789abcdef
+
+setup() {
+  cd "$(scope)" || return
+  umask 077
+  start_origin
+  "$tunnel" edge token make --store edge.db --account "$account" --output token
+  start_store_edge
+  curl -sf -X POST -H "Authorization: Bearer $(<token)" -H 'Content-Type: application/json' -d '{"name": "web"}' \
+    "$api_url/accounts/$account/cfd_tunnel" | jq -c .result.credentials_file >a.json
+  tunnel_id=$(jq -r .TunnelID a.json)
+  stop edge
+  cp a.json b.json
+  cp a.json first.json
+}
+
+teardown() {
+  stop_all
+}
+
+# start_store_edge [OPTION...]: with the API; on the same ports again once it was started.
+start_store_edge() {
+  start_edge --store edge.db --api "${edge_api:-127.0.0.1:0}" "$@"
+  same_ports
+  edge_api=$(edge_address api)
+  api_url=http://$edge_api/client/v4
+}
+
+# start_fleet [EDGE-OPTION...]: a is told by SIGHUP, b watches its file.
+start_fleet() {
+  start_store_edge --route '*=web' "$@"
+  start_replica a --pidfile a.pidfile
+  start_replica b
+  within "$wait_s" test -s a.pidfile
+  target_a="file:$PWD/a.json,signal=reload,pidfile=$PWD/a.pidfile"
+  target_b="file:$PWD/b.json"
+}
+
+start_replica() {
+  local name=$1
+  shift
+  web=$name.json start_connector "$name" --url "http://127.0.0.1:$origin_port" --grace-period "${grace:-30s}" "$@"
+}
+
+rotate_with() {
+  "${binary:-$credrotate}" "$@" --tunnel web --api-url "$api_url" --account "$account" --api-token-file token \
+    --state-dir state --audit audit.log --stable 300ms --preflight-watch 200ms --min-connection-age 0s
+}
+
+both() {
+  rotate_with "$@" --target "$target_a" --target "$target_b"
+}
+
+start_load() {
+  start load "$peers/rotation_load.py" "$edge_http" "$@"
+  wait_for load.out '^ready'
+}
+
+# The old secret is refused: a connector with it does not get in.
+assert_refused() {
+  web=$1 launch_connector thief --url "http://127.0.0.1:$origin_port"
+  wait_for thief.err 'Invalid tunnel secret' || return
+  stop thief
+}
+
+assert_nothing_lost() {
+  stop load
+  jq -e '.failures == 0 and .early == 0 and .requests > 0 and .slow > 0 and .messages > 0' <(grep '^{' load.out) >/dev/null ||
+    fail_with "lost: $(<load.out)"
+}
+
+@test "credrotate: three rotations under load lose no request and close no WebSocket" {
+  start_fleet
+  start_load
+  for i in 1 2 3; do
+    cp a.json "old$i.json"
+    run -0 both rotate
+  done
+  assert_nothing_lost
+  for i in 1 3; do
+    assert_refused "old$i.json"
+  done
+  [ "$(jq -s 'map(.exit) | add' audit.log)" = 0 ]
+}
+
+# bats test_tags=slow
+@test "credrotate: twenty rotations, 1,000 requests a second, 50 WebSockets: nothing lost" {
+  grace=3m
+  start_fleet
+  start_load --rate 1000 --websockets 50 --slow 10 --grace 180
+  for ((i = 0; i < 20; i++)); do
+    cp a.json "old$i.json"
+    run -0 both rotate
+    assert_refused "old$i.json"
+  done
+  assert_nothing_lost
+  grep '^{' load.out >&3
+}
+
+@test "credrotate: killed in the middle, the edge killed too, resumed" {
+  start_fleet
+  binary=$with_faults CREDROTATE_FAULT=ROLLING.SIGNAL.0.ok run -137 both rotate
+  stop edge KILL || true
+  start_store_edge --route '*=web'
+  wait_registered a 4
+  run -0 both resume --rejoin-timeout 60s
+  assert_refused first.json
+}
+
+@test "credrotate: a target that does not rejoin is taken back, with nothing lost" {
+  start_fleet
+  start_load
+  echo 2 >wrong.pidfile # no process of ours, and none that may be told
+  target_b="file:$PWD/b.json,signal=exec,cmd=/bin/false"
+  run -1 both rotate --rejoin-timeout 5s
+  cmp a.json first.json
+  cmp b.json first.json
+  assert_nothing_lost
+}
+
+@test "credrotate: a thief is found, and cut off for good" {
+  start_fleet
+  web=first.json start_connector thief --url "http://127.0.0.1:$origin_port"
+  run -4 both rotate
+  [[ $output == *"still uses the old secret"* ]]
+  run -0 rotate_with resume --stragglers evict
+  wait_for thief.err 'Invalid tunnel secret'
+}
+
+@test "credrotate: without overlap, by time, as with the real service" {
+  start_fleet --official-only
+  start_load
+  run -0 both rotate --settle 0s --propagation 1s
+  [[ $output == *"nothing overlaps"* ]]
+  assert_nothing_lost
+  assert_refused first.json
+}
+
+@test "credrotate: a compromised secret is revoked at once" {
+  start_fleet
+  run -0 both revoke --yes
+  assert_refused first.json
+}
