@@ -37,7 +37,7 @@ static enum decode_result decode_fault(struct err *err, enum decode_result resul
 
 static json_t *decode_object(struct span json, struct err *err)
 {
-	json_error_t why;
+	json_error_t why = {.text = ""};
 	json_t *object = is_shallow(json) ? json_loadb(json.p, json.len, JSON_REJECT_DUPLICATES, &why) : NULL;
 
 	if (json_is_object(object))

@@ -259,7 +259,7 @@ static void conn_process(struct conn *c)
 static bool conn_read(struct conn *c)
 {
 	char *bytes = c->http->worker->in;
-	ssize_t n = stream_read(&c->stream, bytes, 16 * 1024);
+	ssize_t n = stream_read(&c->stream, bytes, (size_t)16 * 1024);
 
 	if (n == STREAM_AGAIN)
 		return true;

@@ -109,11 +109,15 @@ static bool filter_takes(const struct filter *f, const struct directory_tunnel *
 	return !f->by_status || span_eq(span_str(view_status(t)), buf_span(&f->status));
 }
 
+struct listed {
+	const struct directory_tunnel *tunnel;
+};
+
 /* Newest first; by id where the clock did not tell them apart. */
 static int by_age(const void *a, const void *b)
 {
-	const struct tunnel_record *x = &(*(const struct directory_tunnel *const *)a)->record;
-	const struct tunnel_record *y = &(*(const struct directory_tunnel *const *)b)->record;
+	const struct tunnel_record *x = &((const struct listed *)a)->tunnel->record;
+	const struct tunnel_record *y = &((const struct listed *)b)->tunnel->record;
 
 	if (x->created_at != y->created_at)
 		return x->created_at < y->created_at ? 1 : -1;
@@ -123,19 +127,19 @@ static int by_age(const void *a, const void *b)
 static void list(struct call *c, const struct filter *f)
 {
 	const struct directory *d = c->m->edge->directory;
-	const struct directory_tunnel **found = mem_array(directory_count(d), sizeof(*found));
+	struct listed *found = mem_array(directory_count(d), sizeof(*found));
 	json_t *page = json_array();
 	size_t count = 0;
 
 	list_for_each (n, directory_all(d)) {
 		const struct directory_tunnel *t = list_entry(n, struct directory_tunnel, node);
 		if (filter_takes(f, t, c->m->self.account))
-			found[count++] = t;
+			found[count++].tunnel = t;
 	}
 	qsort(found, count, sizeof(*found), by_age);
 	for (size_t i = (size_t)((f->page - 1) * f->per_page);
 		i < count && json_array_size(page) < f->per_page; i++)
-		json_array_append_new(page, view_tunnel(c, found[i]));
+		json_array_append_new(page, view_tunnel(c, found[i].tunnel));
 	answer_page(c->answer, page, (size_t)f->page, (size_t)f->per_page, count);
 	free(found);
 }

@@ -5,8 +5,10 @@
 static bool query_decode(struct span s, struct buf *out)
 {
 	for (size_t i = 0; i < s.len; i++) {
-		char c = s.p[i] == '+' ? ' ' : s.p[i];
-		if (c == '%') {
+		char c = s.p[i];
+		if (c == '+') {
+			c = ' ';
+		} else if (c == '%') {
 			int high = s.len - i > 2 ? span_hex_digit(s.p[i + 1]) : -1;
 			int low = s.len - i > 2 ? span_hex_digit(s.p[i + 2]) : -1;
 			if (high < 0 || low < 0)
