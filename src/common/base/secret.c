@@ -54,7 +54,7 @@ void *secret_block_grow(void *p, size_t size)
 
 	if (held >= size && size > 0)
 		return p;
-	void *more = malloc(size);
+	void *more = malloc(size > 0 ? size : 1);
 	if (more == NULL)
 		return NULL;
 	if (held > 0)
