@@ -279,11 +279,8 @@ static int read_token_file(struct flags *f, struct err *err)
 	buf_reserve(&text, FLAGS_TOKEN_MAX);
 	if (fsx_read(f->token_file, &text, err) == 0) {
 		struct span rest, line = span_trim(span_cut(buf_span(&text), '\n', &rest));
-		if (line.len == 0)
-			rc = err_set(err, "%s: is empty", f->token_file);
-		else
-			secret_set(&f->api_token, line.p, line.len);
-		rc = line.len == 0 ? -1 : 0;
+		rc = line.len == 0 ? err_set(err, "%s: is empty", f->token_file) : 0;
+		secret_set(&f->api_token, line.p, line.len);
 	}
 	buf_wipe(&text);
 	return rc;

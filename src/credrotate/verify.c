@@ -1,4 +1,5 @@
 /* Counting connectors. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "common/base/mem.h"
@@ -92,6 +93,7 @@ struct rejoin verify_rejoin(const struct census *before, const struct api_connec
 {
 	struct rejoin r = {0};
 
+	assert(before->count == 0 || before->at != NULL);
 	for (size_t i = 0; i < count; i++) {
 		const struct census_entry *was = census_find(before, &now[i].id);
 		if (!verify_is_live(&now[i]) || !verify_is_proven(&now[i], p) || (was != NULL && was->proven))
