@@ -283,7 +283,7 @@ static void tell_risk(const struct run *r)
 			"nothing overlaps: from the change to the last restart, about %lld s, a connector "
 			"that loses "
 			"its connections does not come back by itself",
-			(long long)((int64_t)r->target_count * (30 + r->flags->settle / DURATION_S)));
+			(long long)r->target_count * (30 + (long long)(r->flags->settle / DURATION_S)));
 }
 
 enum run_state preflight_step(struct run *r)
