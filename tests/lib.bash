@@ -195,6 +195,28 @@ start_edge() {
   export edge_http edge_tls edge_tunnel edge_metrics cacert
 }
 
+# api METHOD PATH [JSON]: a call of the management API that has to succeed; what it answers, without the envelope. PATH
+# follows the account's tunnels.
+api() {
+  curl -sf -X "$1" -H "Authorization: Bearer $(cat "$(scope)/api-token")" -H 'Content-Type: application/json' \
+    "http://$edge_api/client/v4/accounts/0123456789abcdef0123456789abcdef/cfd_tunnel$2" ${3:+-d "$3"} | jq -ce .result
+}
+
+# api_edge NAME [JSON]: an edge with a store and the management API, all hosts to the tunnel NAME, which is made there (of
+# this JSON) and whose credentials are in NAME.json. Sets edge_api and web_id too.
+api_edge() {
+  "$tunnel" edge token make --store "$(scope)/edge.db" --account 0123456789abcdef0123456789abcdef -o "$(scope)/api-token"
+  start_edge --store edge.db --api 127.0.0.1:0
+  edge_api=$(edge_address api)
+  api POST '' "${2:-"{\"name\": \"$1\"}"}" | jq .credentials_file >"$(scope)/$1.json"
+  same_ports
+  stop edge
+  start_edge --store edge.db --api 127.0.0.1:0 --route "*=$1"
+  edge_api=$(edge_address api)
+  web_id=$(jq -r .TunnelID "$(scope)/$1.json")
+  export edge_api web_id
+}
+
 # same_ports: the next start_edge takes the addresses of the last one.
 same_ports() {
   edge_ports="--listen $edge_tls --listen-http $edge_http --tunnel-listen $edge_tunnel --metrics $edge_metrics"

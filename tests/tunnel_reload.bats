@@ -335,25 +335,6 @@ watch_ready() {
 
 # --- Our own edge ---
 
-# api METHOD PATH [JSON]: a call that has to succeed; what it answers, without the envelope.
-api() {
-  curl -sf -X "$1" -H "Authorization: Bearer $(cat api-token)" -H 'Content-Type: application/json' \
-    "http://$edge_api/client/v4/accounts/0123456789abcdef0123456789abcdef/cfd_tunnel$2" ${3:+-d "$3"} | jq -ce .result
-}
-
-# api_edge: our edge with a store, which has the tunnel of web.json.
-api_edge() {
-  "$tunnel" edge token make --store edge.db --account 0123456789abcdef0123456789abcdef -o api-token
-  start_edge --store edge.db --api 127.0.0.1:0
-  edge_api=$(edge_address api)
-  api POST '' '{"name": "web"}' | jq .credentials_file >web.json
-  same_ports
-  stop edge
-  start_edge --store edge.db --api 127.0.0.1:0 --route '*=web'
-  edge_api=$(edge_address api)
-  web_id=$(jq -r .TunnelID web.json)
-}
-
 # rotate: a fresh secret, the old one valid beside it until the connector has changed.
 rotate() {
   local secret
@@ -381,11 +362,13 @@ visit() {
 }
 
 @test "reload: twenty rotations at our edge under load lose no request, and the old secret is dead after each" {
-  api_edge
+  api_edge web
   connect --grace-period 2m
   cp web.json old.json
   start visitor "$peers/visitor.py" steps "$edge_http" '/step?n=3&id=slow'
   within "$wait_s" metric_is "$edge_metrics" outbore_edge_requests_active 1
+  start sockets "$peers/wsvisitor.py" keep "ws://$edge_http/ws" --count 50
+  wait_for sockets.out '"open"'
   visit 3>&- &
   for _ in {1..20}; do
     rotate
@@ -395,7 +378,9 @@ visit() {
   [ "$version" = 21 ]
   [ "$(sort visits | uniq -c | awk '{ print $2, $3 }')" = '200 1000' ] || fail_with "$(sort visits | uniq -c)" "$(tail curl.err)"
   (($(wc -l <visits) >= 1000))
-  # The first set has left nineteen sets ago, and still has its request.
+  # The first set has left nineteen sets ago, and still has its requests.
+  stop sockets
+  [ "$(value 'select(.messages) | [.open, .messages > 1000]' sockets)" = '[50,true]' ] || fail_with "$(cat sockets.out)"
   let_end
   ended visitor
   [ "$(value '.events | length' visitor)" = 3 ]

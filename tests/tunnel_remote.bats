@@ -149,3 +149,34 @@ only() {
   [ "$(status_of after)" = 201 ]
   wait_for edge.out '"event": "configuration"'
 }
+
+@test "remote: what is put at our edge is served by every connector, and kept from what cannot be" {
+  put() {
+    api PUT "/$web_id/configurations" "{\"config\": $1}"
+  }
+  applied() {
+    [ "$(api GET "/$web_id/connections" | jq -c '[.[].config_version]')" = "$1" ]
+  }
+  answers() {
+    [ "$(fetch / -o /dev/null -w '%{http_code}')" = "$1" ]
+  }
+  api_edge web '{"name": "web", "config_src": "cloudflare"}'
+  for name in one two; do
+    TUNNEL_TOKEN=$(api GET "/$web_id/token" | jq -r .) start "$name" "$tunnel" run --edge "$edge_tunnel" \
+      --cacert "$cacert" --metrics 127.0.0.1:0
+    wait_registered "$name" 1
+  done
+  answers 503
+  version=$(put "$(only http_status:201)" | jq .version)
+  within "$wait_s" applied "[$version,$version]"
+  answers 201
+  put '{"ingress": [{"service": "tcp://127.0.0.1:1"}]}'
+  wait_for edge.err 'configuration refused by the connector' 2
+  answers 201
+  # One that comes later gets the newest that it can serve.
+  version=$(put "$(only http_status:202)" | jq .version)
+  within "$wait_s" applied "[$version,$version]"
+  start three "$tunnel" run --edge "$edge_tunnel" --cacert "$cacert" --metrics 127.0.0.1:0 --credentials-file web.json
+  within "$wait_s" applied "[$version,$version,$version]"
+  answers 202
+}

@@ -7,11 +7,13 @@
   leave    closes with `--code C` itself: the code that comes back
   wait     says that it is open, and with which code it was closed
   many     `--count N` connections open at once, 3 messages each; how many came back
+  keep     `--count N` that go on exchanging messages until SIGTERM: says when all are open, and how many then still are
 """
 
 import argparse
 import asyncio
 import json
+import signal
 import ssl
 
 import websockets
@@ -105,7 +107,29 @@ async def many(o):
     return {"right": sum(results), "open_at_once": opened}
 
 
-MODES = {"echo": echo, "ping": ping, "close": close, "leave": leave, "wait": wait, "many": many}
+async def keep(o):
+    stop, opened, messages = asyncio.Event(), 0, 0
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+
+    async def one(i):
+        nonlocal opened, messages
+        async with connect(o) as socket:
+            opened += 1
+            if opened == o.count:
+                print(json.dumps({"event": "open"}), flush=True)
+            while not stop.is_set():
+                await socket.send(str(i))
+                if await socket.recv() != str(i):
+                    return False
+                messages += 1
+                await asyncio.sleep(0.02)
+            return True
+
+    results = await asyncio.gather(*(one(i) for i in range(o.count)), return_exceptions=True)
+    return {"open": sum(result is True for result in results), "messages": messages}
+
+
+MODES = {"keep": keep, "echo": echo, "ping": ping, "close": close, "leave": leave, "wait": wait, "many": many}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
