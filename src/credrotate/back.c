@@ -138,9 +138,15 @@ static bool undo(struct run *r, size_t index, struct err *err)
 	census_take(&before, r->fleet.conns, r->fleet.count, &r->proof);
 	t->ops->tidy(t);
 	if (t->ops->install(t, &r->old, false, &note, err) == 0 &&
-		run_note(r, step_members("INSTALL", index, true)) &&
-		(!t->signal_begun || roll_signal(r, index, err)))
-		ok = wait_back(r, t, &before, err) && run_note(r, step_members("REJOIN", index, true));
+		run_note(r, step_members("INSTALL", index, true))) {
+		struct err unsent = {""};
+		/* a signal that could not be sent forward fails on the way back too: whether it was needed shows */
+		bool sent = !t->signal_begun || roll_signal(r, index, &unsent);
+		ok = !r->stopped && wait_back(r, t, &before, err) &&
+		     run_note(r, step_members("REJOIN", index, true));
+		if (!ok && !sent && !r->stopped)
+			err_wrap(err, "%s", unsent.text);
+	}
 	buf_free(&note);
 	census_free(&before);
 	if (ok)

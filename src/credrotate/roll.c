@@ -124,10 +124,11 @@ static bool wait_margin(struct run *r)
 	return true;
 }
 
-/* A connector that watches its file takes the installing for the signal. */
+/* A connector of ours watches its file, and takes the installing for the signal. */
 static bool is_watched(const struct run *r, const struct target *t)
 {
-	return !r->overlaps && t->signal == TARGET_NONE && t->ops == &target_file;
+	return !r->overlaps && (t->signal == TARGET_NONE || t->signal == TARGET_RELOAD) &&
+	       t->ops == &target_file;
 }
 
 static bool take_before(struct run *r, struct target *t)
