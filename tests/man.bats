@@ -86,6 +86,10 @@ same_options() {
   same_options tunnel.1 "$bin/tunnel" ready -- 'tunnel ready' 'All commands'
 }
 
+@test "credrotate(1) has the options of credrotate" {
+  same_options credrotate.1 "$bin/credrotate" -- Options
+}
+
 @test "hdrcheck(1) has the options of hdrcheck" {
   same_options hdrcheck.1 "$bin/hdrcheck" -- Options
 }

@@ -106,11 +106,13 @@ static bool wait_back(struct run *r, const struct target *t, const struct census
 
 	for (size_t i = 0; i < before->count; i++)
 		had += !before->at[i].proven;
+	/* a connector that changes its credentials is there twice for a moment */
+	size_t least = before->count < r->live_before ? before->count : r->live_before;
 	size_t may_stay = had > (size_t)t->replicas ? had - (size_t)t->replicas : 0;
 	while (fleet_poll(&r->fleet, err) == 0) {
 		unproven = verify_count_unproven(r->fleet.conns, r->fleet.count, &r->proof);
 		live = verify_count_live(r->fleet.conns, r->fleet.count);
-		bool good = (unproven <= may_stay || !r->overlaps) && live >= before->count && live > 0;
+		bool good = (unproven <= may_stay || !r->overlaps) && live >= least && live > 0;
 		since = !good ? 0 : since == 0 ? clock_ms() : since;
 		if (good && clock_ms() - since >= stable)
 			return true;
