@@ -108,7 +108,13 @@ static bool wait_back(struct run *r, const struct target *t, const struct census
 		had += !before->at[i].proven;
 	/* a connector that changes its credentials is there twice for a moment */
 	size_t least = before->count < r->live_before ? before->count : r->live_before;
-	size_t may_stay = had > (size_t)t->replicas ? had - (size_t)t->replicas : 0;
+	/* Those of targets whose turn is still to come keep the new one; after the last nobody may. */
+	size_t may_stay = !t->rejoined ? had : had > (size_t)t->replicas ? had - (size_t)t->replicas : 0;
+	bool is_last = true;
+	for (const struct target *other = r->targets; other < t; other++)
+		is_last = is_last && !other->has_before;
+	if (is_last)
+		may_stay = 0;
 	while (fleet_poll(&r->fleet, err) == 0) {
 		unproven = verify_count_unproven(r->fleet.conns, r->fleet.count, &r->proof);
 		live = verify_count_live(r->fleet.conns, r->fleet.count);
