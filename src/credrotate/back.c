@@ -106,11 +106,19 @@ static bool wait_back(struct run *r, const struct target *t, const struct census
 
 	for (size_t i = 0; i < before->count; i++)
 		had += !before->at[i].proven;
-	size_t may_stay = had > (size_t)t->replicas ? had - (size_t)t->replicas : 0;
+	/* a connector that changes its credentials is there twice for a moment */
+	size_t least = before->count < r->live_before ? before->count : r->live_before;
+	/* Those of targets whose turn is still to come keep the new one; after the last nobody may. */
+	size_t may_stay = !t->rejoined ? had : had > (size_t)t->replicas ? had - (size_t)t->replicas : 0;
+	bool is_last = true;
+	for (const struct target *other = r->targets; other < t; other++)
+		is_last = is_last && !other->has_before;
+	if (is_last)
+		may_stay = 0;
 	while (fleet_poll(&r->fleet, err) == 0) {
 		unproven = verify_count_unproven(r->fleet.conns, r->fleet.count, &r->proof);
 		live = verify_count_live(r->fleet.conns, r->fleet.count);
-		bool good = (unproven <= may_stay || !r->overlaps) && live >= before->count && live > 0;
+		bool good = (unproven <= may_stay || !r->overlaps) && live >= least && live > 0;
 		since = !good ? 0 : since == 0 ? clock_ms() : since;
 		if (good && clock_ms() - since >= stable)
 			return true;
@@ -138,9 +146,15 @@ static bool undo(struct run *r, size_t index, struct err *err)
 	census_take(&before, r->fleet.conns, r->fleet.count, &r->proof);
 	t->ops->tidy(t);
 	if (t->ops->install(t, &r->old, false, &note, err) == 0 &&
-		run_note(r, step_members("INSTALL", index, true)) &&
-		(!t->signal_begun || roll_signal(r, index, err)))
-		ok = wait_back(r, t, &before, err) && run_note(r, step_members("REJOIN", index, true));
+		run_note(r, step_members("INSTALL", index, true))) {
+		struct err unsent = {""};
+		/* a signal that could not be sent forward fails on the way back too: whether it was needed shows */
+		bool sent = !t->signal_begun || roll_signal(r, index, &unsent);
+		ok = !r->stopped && wait_back(r, t, &before, err) &&
+		     run_note(r, step_members("REJOIN", index, true));
+		if (!ok && !sent && !r->stopped)
+			err_wrap(err, "%s", unsent.text);
+	}
 	buf_free(&note);
 	census_free(&before);
 	if (ok)

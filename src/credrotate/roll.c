@@ -124,10 +124,11 @@ static bool wait_margin(struct run *r)
 	return true;
 }
 
-/* A connector that watches its file takes the installing for the signal. */
+/* A connector of ours watches its file, and takes the installing for the signal. */
 static bool is_watched(const struct run *r, const struct target *t)
 {
-	return !r->overlaps && t->signal == TARGET_NONE && t->ops == &target_file;
+	return !r->overlaps && (t->signal == TARGET_NONE || t->signal == TARGET_RELOAD) &&
+	       t->ops == &target_file;
 }
 
 static bool take_before(struct run *r, struct target *t)
@@ -420,8 +421,11 @@ static enum run_state install_all(struct run *r)
 	struct err err = {""};
 
 	for (size_t i = 0; i < r->target_count; i++)
-		if (!r->targets[i].installed && !is_watched(r, &r->targets[i]) && !install(r, i, &err) &&
-			!r->stopped)
+		/* versions prove whenever it was; who watches its file is there again before its turn comes */
+		if (r->overlaps && !take_before(r, &r->targets[i]))
+			return RUN_ROLLING;
+		else if (!r->targets[i].installed && !is_watched(r, &r->targets[i]) && !install(r, i, &err) &&
+			 !r->stopped)
 			return give_up(r, &r->targets[i], "install", &err);
 	return RUN_ROLLING;
 }
