@@ -15,7 +15,8 @@ struct interrupt {
 	pthread_t thread;
 	sigset_t signals;
 	atomic_bool came;
-	int event; /* readable for ever once a signal came */
+	atomic_bool over; /* the thread is to end */
+	int event;        /* readable for ever once a signal came */
 };
 
 static void *wait_for_signals(void *arg)
@@ -23,11 +24,11 @@ static void *wait_for_signals(void *arg)
 	struct interrupt *i = arg;
 	int number;
 
-	if (sigwait(&i->signals, &number) != 0)
+	if (sigwait(&i->signals, &number) != 0 || atomic_load(&i->over))
 		return NULL;
 	atomic_store(&i->came, true);
 	eventfd_write(i->event, 1);
-	if (sigwait(&i->signals, &number) == 0)
+	if (sigwait(&i->signals, &number) == 0 && !atomic_load(&i->over))
 		_exit(128 + number);
 	return NULL;
 }
@@ -50,7 +51,9 @@ void interrupt_free(struct interrupt *i)
 {
 	if (i == NULL)
 		return;
-	pthread_cancel(i->thread);
+	/* Not cancelled, which would leave its frames as they are: woken like by any signal. */
+	atomic_store(&i->over, true);
+	pthread_kill(i->thread, SIGTERM);
 	pthread_join(i->thread, NULL);
 	close(i->event);
 	free(i);
