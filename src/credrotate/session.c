@@ -256,7 +256,6 @@ static void resume(struct session *s)
 static void begin(struct session *s)
 {
 	struct run *r = &s->run;
-	json_t *list = json_array();
 	struct err err;
 
 	if (s->flags->dry_run) {
@@ -264,13 +263,13 @@ static void begin(struct session *s)
 		run_go(r);
 		return;
 	}
-	for (size_t i = 0; i < r->target_count; i++)
-		json_array_append_new(list, json_string(s->targets[i].text));
 	if (journal_begin(&s->journal, &err) < 0) {
-		json_decref(list);
 		run_stop(r, EXIT_REFUSED, "journal", "%s; nothing is changed", err.text);
 		return;
 	}
+	json_t *list = json_array();
+	for (size_t i = 0; i < r->target_count; i++)
+		json_array_append_new(list, json_string(s->targets[i].text));
 	run_enter(r, RUN_NEW,
 		json_pack("{s:s, s:o}", "command", flags_command_name(s->flags->command), "targets", list));
 	if (!r->stopped)
