@@ -53,7 +53,7 @@ void interrupt_free(struct interrupt *i)
 		return;
 	/* Not cancelled, which would leave its frames as they are: woken like by any signal. */
 	atomic_store(&i->over, true);
-	pthread_kill(i->thread, SIGTERM);
+	pthread_kill(i->thread, SIGINT);
 	pthread_join(i->thread, NULL);
 	close(i->event);
 	free(i);
