@@ -224,19 +224,6 @@ void journal_close(struct journal *j)
 
 /* --- Writing --- */
 
-static int write_all(int fd, struct span bytes)
-{
-	while (bytes.len > 0) {
-		ssize_t n = write(fd, bytes.p, bytes.len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		bytes = span_skip(bytes, (size_t)n);
-	}
-	return 0;
-}
-
 /* Write fd's first contents under a temporary name, then give it its name: it is there whole or not at all. */
 static int put_file(struct journal *j, const char *name, struct span bytes, int *kept, struct err *err)
 {
@@ -247,7 +234,7 @@ static int put_file(struct journal *j, const char *name, struct span bytes, int 
 	int fd = openat(j->dir, temp, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_sys(err, "%s/%s", j->path, name);
-	if (write_all(fd, bytes) < 0 || fsync(fd) < 0 || renameat(j->dir, temp, j->dir, name) < 0 ||
+	if (fsx_write_all(fd, bytes) < 0 || fsync(fd) < 0 || renameat(j->dir, temp, j->dir, name) < 0 ||
 		fsync(j->dir) < 0) {
 		err_sys(err, "%s/%s", j->path, name);
 		unlinkat(j->dir, temp, 0);
@@ -304,7 +291,7 @@ int journal_write(struct journal *j, json_t *line, struct err *err)
 	json_decref(line);
 	char *text = json_dumps(whole, JSON_COMPACT);
 	char *full = mem_printf("%s\n", text);
-	if (write_all(j->fd, span_str(full)) < 0 || fsync(j->fd) < 0)
+	if (fsx_write_all(j->fd, span_str(full)) < 0 || fsync(j->fd) < 0)
 		err_sys(err, "%s/journal", j->path);
 	else
 		rc = 0;

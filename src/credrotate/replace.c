@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/base/buf.h"
+#include "common/base/fsx.h"
 #include "common/base/mem.h"
 #include "credrotate/fault.h"
 #include "credrotate/replace.h"
@@ -134,19 +135,6 @@ static void temp_name(const struct replace *r, const char *run, char out[NAME_MA
 	snprintf(out, NAME_MAX + 1, ".%.190s" TEMP_MARK "%s.%s", r->name, run, tail);
 }
 
-static int write_all(int fd, struct span bytes)
-{
-	while (bytes.len > 0) {
-		ssize_t n = write(fd, bytes.p, bytes.len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		bytes = span_skip(bytes, (size_t)n);
-	}
-	return 0;
-}
-
 /* Copy one extended attribute. That it is not there, or unknown to the file system, is fine. */
 static int copy_xattr(int from, int to, const char *name)
 {
@@ -217,7 +205,7 @@ static int read_back(struct replace *r, struct span bytes, struct err *err)
 /* Everything up to the point from which the new file is to be seen. */
 static int prepare(struct replace *r, int fd, int old, struct span bytes, bool *tightened, struct err *err)
 {
-	if (write_all(fd, bytes) < 0 || dress(fd, old, &r->st, tightened) < 0 || fsync(fd) < 0)
+	if (fsx_write_all(fd, bytes) < 0 || dress(fd, old, &r->st, tightened) < 0 || fsync(fd) < 0)
 		return err_sys(err, "%s: cannot write the new file beside it", r->path);
 	return 0;
 }
@@ -275,7 +263,7 @@ int replace_try(const struct replace *r, const char *run, size_t len, struct err
 		return err_sys(err, "%s: cannot write a file beside it", r->path);
 	char *zeros = mem_alloc(len + 1);
 	int rc = 0;
-	if (write_all(fd, span_of(zeros, len)) < 0 || fsync(fd) < 0)
+	if (fsx_write_all(fd, span_of(zeros, len)) < 0 || fsync(fd) < 0)
 		rc = err_sys(err, "%s: cannot write a file of its size beside it", r->path);
 	else if (fchown(fd, r->st.st_uid, r->st.st_gid) < 0)
 		rc = err_sys(err, "%s: cannot give a new file its owner", r->path);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "common/base/base64.h"
+#include "common/base/fsx.h"
 #include "common/base/mem.h"
 #include "credrotate/secretref.h"
 
@@ -49,19 +50,6 @@ static int manifest_check(struct target *t, struct err *err)
 		return err_set(err,
 			"%s: standard output is a terminal, and the manifest holds a secret; pipe it on",
 			t->text);
-	return 0;
-}
-
-static int write_all(int fd, struct span bytes)
-{
-	while (bytes.len > 0) {
-		ssize_t n = write(fd, bytes.p, bytes.len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		bytes = span_skip(bytes, (size_t)n);
-	}
 	return 0;
 }
 
@@ -114,7 +102,7 @@ static int manifest_install(
 	int rc = compose(t, c, &text, err);
 
 	(void)keep;
-	if (rc == 0 && write_all(t->env->manifest_fd, buf_span(&text)) < 0)
+	if (rc == 0 && fsx_write_all(t->env->manifest_fd, buf_span(&text)) < 0)
 		rc = err_sys(err, "%s: standard output", t->text);
 	if (rc == 0)
 		buf_add_str(note, "written to standard output");

@@ -47,7 +47,7 @@ int fsx_read(const char *path, struct buf *out, struct err *err)
 	return rc;
 }
 
-static int fsx_write_fd(int fd, struct span bytes)
+int fsx_write_all(int fd, struct span bytes)
 {
 	while (bytes.len > 0) {
 		ssize_t n = write(fd, bytes.p, bytes.len);
@@ -85,7 +85,7 @@ int fsx_write(const char *path, struct span bytes, mode_t mode, struct err *err)
 		err_sys(err, "%s", path);
 		goto out;
 	}
-	bool ok = fchmod(fd, mode) == 0 && fsx_write_fd(fd, bytes) == 0 && fsync(fd) == 0;
+	bool ok = fchmod(fd, mode) == 0 && fsx_write_all(fd, bytes) == 0 && fsync(fd) == 0;
 	if (close(fd) < 0 || !ok || rename(temp, path) < 0 || fsx_sync_dir(path) < 0) {
 		err_sys(err, "%s", path);
 		unlink(temp);

@@ -7,19 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/fsx.h"
 #include "common/base/mem.h"
 #include "tunnel/cmd/credfile.h"
-
-static int write_all(int fd, struct span bytes)
-{
-	while (bytes.len > 0) {
-		ssize_t n = write(fd, bytes.p, bytes.len);
-		if (n < 0 && errno != EINTR)
-			return -1;
-		bytes = span_skip(bytes, n > 0 ? (size_t)n : 0);
-	}
-	return 0;
-}
 
 static int rename_new(const char *from, const char *to)
 {
@@ -49,7 +39,7 @@ static void sync_directory_of(const char *path)
 /* Into the file that is open, then under its name. -1 with errno. */
 static int fill(int fd, const char *temporary, const char *path, struct span bytes)
 {
-	if (fchmod(fd, CREDFILE_MODE) < 0 || write_all(fd, bytes) < 0 || fsync(fd) < 0)
+	if (fchmod(fd, CREDFILE_MODE) < 0 || fsx_write_all(fd, bytes) < 0 || fsync(fd) < 0)
 		return -1;
 	return rename_new(temporary, path);
 }
