@@ -57,8 +57,6 @@ static const struct opt options[] = {
 		OPT_BOOL(struct flags, force), NULL},
 	{0, "force-stale", NULL, "go on when a target does not hold the current secret",
 		OPT_BOOL(struct flags, force_stale), NULL},
-	{0, "immutable", NULL, "replace an immutable Secret by one of another name",
-		OPT_BOOL(struct flags, immutable), NULL},
 	{0, "keep-pending", NULL,
 		"keep the new secret in the state directory: for APIs that do not tell tokens",
 		OPT_BOOL(struct flags, keep_pending), NULL},

@@ -113,8 +113,7 @@ int session_targets(struct session *s, struct err *err)
 		.fingerprint = "",
 		.tunnel = &s->run.fleet.id,
 		.manifest_fd = STDOUT_FILENO,
-		.force = s->flags->force,
-		.immutable = s->flags->immutable};
+		.force = s->flags->force};
 	if (has_manifest(s) && s->flags->json && s->flags->records == NULL)
 		s->report.records = stderr; /* nothing but the manifest on standard output */
 	if (s->flags->window < 0)

@@ -35,7 +35,6 @@ struct target_env {
 	int64_t version;   /* of the new secret; 0 when not known */
 	int manifest_fd;   /* where manifests go */
 	bool force;        /* write a Secret that something else manages */
-	bool immutable;    /* an immutable Secret is replaced by one of another name */
 };
 
 struct target {
