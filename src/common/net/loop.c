@@ -35,6 +35,12 @@ struct loop_signal {
 	void *arg;
 };
 
+struct loop_job {
+	uv_work_t request;
+	loop_fn *fn, *done;
+	void *arg;
+};
+
 struct loop_lookup {
 	uv_getaddrinfo_t request;
 	loop_lookup_fn *fn; /* NULL when cancelled */
@@ -318,6 +324,34 @@ void loop_signal_free(struct loop_signal *s)
 {
 	if (s != NULL)
 		uv_close((uv_handle_t *)&s->handle, loop_free_handle);
+}
+
+/* --- Work that waits --- */
+
+static void loop_on_work(uv_work_t *request)
+{
+	struct loop_job *job = request->data;
+
+	job->fn(job->arg);
+}
+
+static void loop_on_worked(uv_work_t *request, int status)
+{
+	struct loop_job *job = request->data;
+
+	(void)status; /* only what is cancelled fails */
+	job->done(job->arg);
+	free(job);
+}
+
+void loop_work(struct loop *loop, loop_fn *fn, loop_fn *done, void *arg)
+{
+	struct loop_job *job = mem_alloc(sizeof(*job));
+
+	*job = (struct loop_job){.fn = fn, .done = done, .arg = arg};
+	job->request.data = job;
+	if (uv_queue_work(&loop->uv, &job->request, loop_on_work, loop_on_worked) < 0)
+		abort(); /* of a missing function only */
 }
 
 /* --- Names --- */

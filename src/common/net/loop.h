@@ -1,5 +1,5 @@
-/* The event loop: file descriptors, directories, timers, signals, deferred work, name resolution. One thread, one loop; several
- * loops may live in one process. The only module that knows the event library. */
+/* The event loop: file descriptors, directories, timers, signals, deferred work and work that waits, name resolution. One
+ * thread, one loop; several loops may live in one process. The only module that knows the event library. */
 #ifndef NET_LOOP_H
 #define NET_LOOP_H
 
@@ -89,6 +89,11 @@ void loop_task_cancel(struct loop_task *task);
 struct loop_signal; /* opaque */
 struct loop_signal *loop_on_signal(struct loop *loop, int signum, loop_fn *fn, void *arg);
 void loop_signal_free(struct loop_signal *s);
+
+/* --- Work that waits, for a disk above all --- */
+/* Run fn on a thread of its own, then done on the loop's. Both are given arg, which is the thread's alone in between. No
+ * taking back: loop_free waits for it, and calls done. */
+void loop_work(struct loop *loop, loop_fn *fn, loop_fn *done, void *arg);
 
 /* --- Names --- */
 struct loop_lookup; /* opaque: one running look-up */
