@@ -51,4 +51,18 @@ static void an_address_in_use_is_named(void)
 	close(listening);
 }
 
-TEST_MAIN(TEST(accepted_sockets_send_at_once), TEST(an_address_in_use_is_named))
+static void a_client_is_counted_by_its_network(void)
+{
+	static const char *const rows[][2] = {{"192.0.2.7", "192.0.2.7"}, {"2001:db8::1", "2001:db8::/64"},
+		{"2001:db8::ffff:1:2", "2001:db8::/64"}, {"2001:db8:0:1::1", "2001:db8:0:1::/64"},
+		{"fe80::1234:5678:9abc:def0", "fe80::/64"}, {"::1", "::/64"}, {"unix", "unix"}, {"", ""}};
+	char out[DIAL_NAME_MAX];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		dial_network_name(rows[i][0], out);
+		CHECK_FOR(strcmp(out, rows[i][1]) == 0, "%s: %s", rows[i][0], out);
+	}
+}
+
+TEST_MAIN(TEST(a_client_is_counted_by_its_network), TEST(accepted_sockets_send_at_once),
+	TEST(an_address_in_use_is_named))

@@ -406,6 +406,20 @@ void dial_address_name(const struct sockaddr_storage *sa, bool with_port, char o
 		snprintf(out, DIAL_NAME_MAX, "%s", host);
 }
 
+void dial_network_name(const char *address, char out[DIAL_NAME_MAX])
+{
+	struct in6_addr in6;
+	char text[INET6_ADDRSTRLEN];
+
+	if (inet_pton(AF_INET6, address, &in6) != 1) {
+		snprintf(out, DIAL_NAME_MAX, "%s", address);
+		return;
+	}
+	memset(&in6.s6_addr[8], 0, 8);
+	inet_ntop(AF_INET6, &in6, text, sizeof(text));
+	snprintf(out, DIAL_NAME_MAX, "%s/64", text);
+}
+
 void dial_local_name(int fd, char out[DIAL_NAME_MAX])
 {
 	struct sockaddr_storage sa = {0};

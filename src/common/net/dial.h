@@ -41,5 +41,8 @@ void dial_local_name(int fd, char out[DIAL_NAME_MAX]);
 void dial_peer_name(int fd, char out[DIAL_NAME_MAX]);
 /* The same for an address in hand. with_port false gives the bare address, without brackets. */
 void dial_address_name(const struct sockaddr_storage *sa, bool with_port, char out[DIAL_NAME_MAX]);
+/* What stands for one client where addresses are counted: an address without port as it is, but of IPv6 the network of 64
+ * bits, "2001:db8::/64", in which everybody has as many addresses as he likes. */
+void dial_network_name(const char *address, char out[DIAL_NAME_MAX]);
 
 #endif
