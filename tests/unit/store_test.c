@@ -103,10 +103,11 @@ static void check_batches(struct store *s)
 {
 	struct err err;
 	struct buf text = {0};
-	struct store_step good[] = {{SPAN("t/1"), SPAN("one"), STORE_ABSENT},
-		{SPAN("n/x"), SPAN("1"), STORE_ABSENT}, {.key = SPAN("t/0"), .if_revision = STORE_ANY}};
-	struct store_step bad[] = {
-		{SPAN("t/2"), SPAN("two"), STORE_ABSENT}, {SPAN("n/x"), SPAN("2"), STORE_ABSENT}};
+	struct store_step good[] = {{SPAN("t/1"), SPAN("one"), STORE_ABSENT, STORE_SET},
+		{SPAN("n/x"), SPAN("1"), STORE_ABSENT, STORE_SET},
+		{.key = SPAN("t/0"), .if_revision = STORE_ANY}};
+	struct store_step bad[] = {{SPAN("t/2"), SPAN("two"), STORE_ABSENT, STORE_SET},
+		{SPAN("n/x"), SPAN("2"), STORE_ABSENT, STORE_SET}};
 
 	store_watch(s, gather, &text);
 	CHECK(store_commit(s, good, 3, NULL, &err) == STORE_OK);
@@ -137,6 +138,42 @@ static void check_lists(struct store *s)
 	buf_free(&text);
 }
 
+static void check_kinds_of_steps(struct store *s)
+{
+	struct err err;
+	struct buf text = {0};
+	int64_t revision = 0;
+
+	store_put(s, SPAN("t/1"), SPAN("good"), STORE_ABSENT, &revision, &err);
+	const struct store_step checked[] = {
+		{.key = SPAN("t/1"), .if_revision = revision, .kind = STORE_CHECK},
+		{.key = SPAN("c"), .value = SPAN("1"), .if_revision = STORE_ANY}};
+	store_watch(s, gather, &text);
+	CHECK(store_commit(s, checked, 2, NULL, &err) == STORE_OK);
+	CHECK(same(&text, "c=1;"));
+	CHECK(store_delete(s, SPAN("t/1"), STORE_ANY, &err) == STORE_OK);
+	CHECK(same(&text, "t/1-;"));
+	CHECK(store_commit(s, checked, 2, NULL, &err) == STORE_CONFLICT);
+	for (const char *key = "abcde"; *key != '\0'; key++) {
+		char name[] = {'r', '/', *key, '\0'};
+		store_put(s, span_str(name), SPAN(""), STORE_ANY, NULL, &err);
+	}
+	buf_clear(&text);
+	const struct store_step range = {.key = SPAN("r/b"), .value = SPAN("r/d"), .kind = STORE_RANGE};
+	CHECK(store_commit(s, &range, 1, NULL, &err) == STORE_OK);
+	CHECK(same(&text, "")); /* nobody is told */
+	store_watch(s, NULL, NULL);
+	CHECK(store_list(s, SPAN("r/"), SPAN(""), 0, gather, &text, &err) == STORE_OK);
+	CHECK(same(&text, "r/a=;r/d=;r/e=;"));
+	const struct store_step empty = {.key = SPAN("r/d"), .value = SPAN("r/a"), .kind = STORE_RANGE};
+	CHECK(store_commit(s, &empty, 1, NULL, &err) == STORE_OK);
+	const struct store_step bad = {.key = SPAN("r/d"), .kind = STORE_RANGE};
+	CHECK(store_commit(s, &bad, 1, NULL, &err) == STORE_FAILED);
+	CHECK(store_list(s, SPAN("r/"), SPAN(""), 0, gather, &text, &err) == STORE_OK);
+	CHECK(same(&text, "r/a=;r/d=;r/e=;"));
+	buf_free(&text);
+}
+
 static void both_kinds(void (*check)(struct store *s))
 {
 	for (size_t i = 0; i < 2; i++) {
@@ -164,6 +201,11 @@ static void a_commit_is_done_whole_or_not_at_all(void)
 static void records_are_listed_by_prefix_in_order(void)
 {
 	both_kinds(check_lists);
+}
+
+static void a_step_may_be_a_condition_alone_or_delete_a_range(void)
+{
+	both_kinds(check_kinds_of_steps);
 }
 
 /* --- Files --- */
@@ -217,6 +259,80 @@ static void a_second_edge_is_refused_and_a_command_is_not(void)
 	store_close(command);
 	store_close(first);
 	buf_free(&text);
+	forget(path);
+}
+
+/* Every order in which a commit of the writer, one of a command and a poll can come: the newest is told last. */
+static void what_the_writer_commits_is_told_once_and_never_after_what_is_newer(void)
+{
+	char *path = temporary();
+	struct err err = {{0}};
+	struct buf text = {0};
+	struct store *s = open_file(path), *writer = store_writer(s, &err);
+	struct store *command = store_open_sqlite(path, STORE_TOUCH, false, &err);
+	const struct store_step one = {SPAN("a"), SPAN("1"), STORE_ANY, STORE_SET},
+				two = {SPAN("a"), SPAN("2"), STORE_ANY, STORE_SET};
+	int64_t revision = 0;
+
+	CHECK_FOR(writer != NULL && command != NULL, "%s", err.text);
+	kind = &kinds[0];
+	store_watch(s, gather, &text);
+	CHECK(store_commit(writer, &one, 1, &revision, &err) == STORE_OK);
+	store_told(s, &one, 1, revision);
+	CHECK(same(&text, "a=1;"));
+	CHECK(store_poll(s, &err) == STORE_OK);
+	CHECK(same(&text, ""));
+	/* A poll came first, and a command had written meanwhile. */
+	CHECK(store_commit(writer, &one, 1, &revision, &err) == STORE_OK);
+	CHECK(store_commit(command, &two, 1, NULL, &err) == STORE_OK);
+	CHECK(store_poll(s, &err) == STORE_OK);
+	CHECK(same(&text, "a=2;"));
+	store_told(s, &one, 1, revision);
+	CHECK(same(&text, ""));
+	/* The command's change, still unknown, lies before that of the writer. */
+	CHECK(store_put(command, SPAN("b"), SPAN("3"), STORE_ANY, NULL, &err) == STORE_OK);
+	CHECK(store_commit(writer, &one, 1, &revision, &err) == STORE_OK);
+	store_told(s, &one, 1, revision);
+	CHECK(same(&text, "a=1;"));
+	CHECK(store_poll(s, &err) == STORE_OK);
+	CHECK(same(&text, "b=3;a=1;"));
+	store_close(command);
+	store_close(writer);
+	store_close(s);
+	buf_free(&text);
+	forget(path);
+}
+
+/* Does the file hold this text? A missing file does not. */
+static bool file_holds(const char *path, const char *tail, struct span text)
+{
+	char *name = mem_printf("%s%s", path, tail);
+	FILE *f = fopen(name, "rb");
+	char *bytes = mem_alloc(1 << 20);
+	size_t len = f != NULL ? fread(bytes, 1, 1 << 20, f) : 0;
+	bool holds = memmem(bytes, len, text.p, text.len) != NULL;
+
+	if (f != NULL)
+		fclose(f);
+	free(bytes);
+	free(name);
+	return holds;
+}
+
+static void what_was_deleted_leaves_the_disk_when_wiped(void)
+{
+	char *path = temporary();
+	struct err err = {{0}};
+	struct store *s = open_file(path);
+	struct span text = SPAN("a text to be found nowhere");
+
+	store_put(s, SPAN("a"), text, STORE_ANY, NULL, &err);
+	CHECK(file_holds(path, "-wal", text));
+	store_delete(s, SPAN("a"), STORE_ANY, &err);
+	CHECK(file_holds(path, "-wal", text));
+	CHECK_FOR(store_wipe(s, &err) == STORE_OK, "%s", err.text);
+	CHECK(!file_holds(path, "-wal", text) && !file_holds(path, "", text));
+	store_close(s);
 	forget(path);
 }
 
@@ -378,7 +494,10 @@ static void a_tunnel_record_comes_back_as_it_was(void)
 TEST_MAIN(TEST(a_record_changes_only_from_the_revision_that_was_named),
 	TEST(a_commit_is_done_whole_or_not_at_all), TEST(records_are_listed_by_prefix_in_order),
 	TEST(a_file_keeps_its_records_and_nobody_else_may_read_it),
+	TEST(a_step_may_be_a_condition_alone_or_delete_a_range),
 	TEST(a_second_edge_is_refused_and_a_command_is_not),
+	TEST(what_the_writer_commits_is_told_once_and_never_after_what_is_newer),
+	TEST(what_was_deleted_leaves_the_disk_when_wiped),
 	TEST(an_older_schema_is_brought_forward_with_its_records),
 	TEST(files_that_are_no_store_are_refused_by_name), TEST(a_damaged_file_is_refused),
 	TEST(a_sealed_secret_opens_with_its_key_and_its_tunnel_only),

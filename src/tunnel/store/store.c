@@ -6,11 +6,21 @@ static bool is_key(struct span key)
 	return key.len > 0 && key.len <= STORE_KEY_MAX && memchr(key.p, '\0', key.len) == NULL;
 }
 
-static void store_tell(struct store *s, const struct store_step *steps, size_t count, int64_t revision)
+static bool is_step(const struct store_step *step)
 {
+	bool is_range = step->kind == STORE_RANGE;
+
+	return is_key(step->key) && (is_range ? is_key(step->value) : step->value.len <= STORE_VALUE_MAX);
+}
+
+void store_told(struct store *s, const struct store_step *steps, size_t count, int64_t revision)
+{
+	if (!s->ops->learn(s, revision))
+		return;
 	for (size_t i = 0; i < count && s->watcher != NULL; i++) {
 		const struct store_record r = {steps[i].key, steps[i].value, revision};
-		s->watcher(s->watcher_arg, &r);
+		if (steps[i].kind == STORE_SET)
+			s->watcher(s->watcher_arg, &r);
 	}
 }
 
@@ -24,7 +34,7 @@ enum store_result store_commit(
 		return STORE_FAILED;
 	}
 	for (size_t i = 0; i < count; i++)
-		if (!is_key(steps[i].key) || steps[i].value.len > STORE_VALUE_MAX) {
+		if (!is_step(&steps[i])) {
 			err_set(err, "a record's key or value is too large");
 			return STORE_FAILED;
 		}
@@ -33,14 +43,14 @@ enum store_result store_commit(
 		return result;
 	if (revision != NULL)
 		*revision = now;
-	store_tell(s, steps, count, now);
+	store_told(s, steps, count, now);
 	return STORE_OK;
 }
 
 enum store_result store_put(struct store *s, struct span key, struct span value, int64_t if_revision,
 	int64_t *revision, struct err *err)
 {
-	const struct store_step step = {key, value, if_revision};
+	const struct store_step step = {.key = key, .value = value, .if_revision = if_revision};
 
 	return store_commit(s, &step, 1, revision, err);
 }
@@ -78,6 +88,17 @@ static void nobody(void *arg, const struct store_record *r)
 enum store_result store_poll(struct store *s, struct err *err)
 {
 	return s->ops->poll(s, s->watcher != NULL ? s->watcher : nobody, s->watcher_arg, err);
+}
+
+struct store *store_writer(struct store *s, struct err *err)
+{
+	*err = (struct err){0};
+	return s->ops->writer(s, err);
+}
+
+enum store_result store_wipe(struct store *s, struct err *err)
+{
+	return s->ops->wipe(s, err);
 }
 
 void store_close(struct store *s)

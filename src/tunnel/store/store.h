@@ -29,11 +29,18 @@ struct store_record {
 	int64_t revision;
 };
 
+enum store_kind {
+	STORE_SET,   /* put the record, or delete it */
+	STORE_CHECK, /* change nothing: the condition alone */
+	STORE_RANGE, /* delete all records from key up to and without value, a key too; no watcher is told, no condition */
+};
+
 /* One step of a commit. */
 struct store_step {
 	struct span key;
 	struct span value;   /* p NULL: delete the record */
 	int64_t if_revision; /* what the record must be at now: a revision, STORE_ABSENT or STORE_ANY */
+	enum store_kind kind;
 };
 
 typedef void store_fn(void *arg, const struct store_record *r);
@@ -57,6 +64,14 @@ enum store_result store_list(struct store *s, struct span prefix, struct span af
 void store_watch(struct store *s, store_fn *fn, void *arg);
 /* Look for changes by other processes; costs next to nothing when there are none. */
 enum store_result store_poll(struct store *s, struct err *err);
+
+/* A second handle to the records of s, for commits by another thread, since they wait for the disk; s goes on reading. NULL
+ * with err set when it cannot be had, and with err empty when nothing waits for a disk: then s takes commits as well. */
+struct store *store_writer(struct store *s, struct err *err);
+/* A commit by the other handle has succeeded: tell the watcher of s, unless a poll came first. On the thread of s. */
+void store_told(struct store *s, const struct store_step *steps, size_t count, int64_t revision);
+/* Take what was overwritten or deleted off the disk too: the write-ahead log has it until then. */
+enum store_result store_wipe(struct store *s, struct err *err);
 
 void store_close(struct store *s); /* NULL is fine */
 

@@ -62,8 +62,25 @@ static void row_free(struct memory_row *row)
 	free(row->value);
 }
 
+/* The rows from one key up to another go. */
+static void memory_range(struct memory *m, struct span from, struct span to)
+{
+	size_t first = memory_at(m, from), end = memory_at(m, to);
+
+	if (first >= end)
+		return;
+	for (size_t i = first; i < end; i++)
+		row_free(&m->rows[i]);
+	memmove(&m->rows[first], &m->rows[end], (m->count - end) * sizeof(*m->rows));
+	m->count -= end - first;
+}
+
 static void memory_step(struct memory *m, const struct store_step *step)
 {
+	if (step->kind == STORE_RANGE)
+		memory_range(m, step->key, step->value);
+	if (step->kind != STORE_SET)
+		return;
 	struct memory_row *row = memory_row(m, step->key);
 	size_t at = memory_at(m, step->key);
 
@@ -97,7 +114,8 @@ static enum store_result memory_commit(
 	for (size_t i = 0; i < count; i++) {
 		const struct memory_row *row = memory_row(m, steps[i].key);
 		int64_t is = row != NULL ? row->revision : STORE_ABSENT;
-		if (steps[i].if_revision != STORE_ANY && steps[i].if_revision != is)
+		if (steps[i].kind != STORE_RANGE && steps[i].if_revision != STORE_ANY &&
+			steps[i].if_revision != is)
 			return STORE_CONFLICT;
 	}
 	m->revision++;
@@ -154,6 +172,28 @@ static enum store_result memory_poll(struct store *s, store_fn *fn, void *arg, s
 	return STORE_OK;
 }
 
+/* It waits for no disk. */
+static struct store *memory_writer(struct store *s, struct err *err)
+{
+	(void)s;
+	(void)err;
+	return NULL;
+}
+
+static bool memory_learn(struct store *s, int64_t revision)
+{
+	(void)s;
+	(void)revision;
+	return true;
+}
+
+static enum store_result memory_wipe(struct store *s, struct err *err)
+{
+	(void)s;
+	(void)err;
+	return STORE_OK;
+}
+
 static void memory_close(struct store *s)
 {
 	struct memory *m = memory_of(s);
@@ -164,8 +204,8 @@ static void memory_close(struct store *s)
 	free(m);
 }
 
-static const struct store_ops memory_ops = {
-	memory_commit, memory_get, memory_list, memory_poll, memory_close};
+static const struct store_ops memory_ops = {memory_commit, memory_get, memory_list, memory_poll,
+	memory_writer, memory_learn, memory_wipe, memory_close};
 
 struct store *store_open_memory(void)
 {

@@ -12,6 +12,10 @@ struct store_ops {
 	enum store_result (*list)(struct store *s, struct span prefix, struct span after, size_t limit,
 		store_fn *fn, void *arg, struct err *err);
 	enum store_result (*poll)(struct store *s, store_fn *fn, void *arg, struct err *err);
+	struct store *(*writer)(struct store *s, struct err *err);
+	/* A commit of this revision is known now; false when a poll has told of it. */
+	bool (*learn)(struct store *s, int64_t revision);
+	enum store_result (*wipe)(struct store *s, struct err *err);
 	void (*close)(struct store *s);
 };
 

@@ -38,6 +38,7 @@ enum statement {
 	Q_GONE,
 	Q_BACK,
 	Q_FORGET,
+	Q_RANGE,
 	Q_GET,
 	Q_LIST,
 	Q_VERSION,
@@ -51,12 +52,12 @@ static const char *const texts[Q_COUNT] = {
 	[Q_ROLLBACK] = "ROLLBACK",
 	[Q_NEXT] = "UPDATE counter SET value = value + 1 WHERE name = 'revision' RETURNING value",
 	[Q_REVISION] = "SELECT revision FROM record WHERE key = ?1",
-	[Q_PUT] = "INSERT INTO record VALUES(?1, ?2, ?3) "
-		  "ON CONFLICT(key) DO UPDATE SET value = ?2, revision = ?3",
+	[Q_PUT] = "REPLACE INTO record VALUES(?1, ?2, ?3)",
 	[Q_DELETE] = "DELETE FROM record WHERE key = ?1",
 	[Q_GONE] = "INSERT INTO gone VALUES(?1, ?3) ON CONFLICT(key) DO UPDATE SET revision = ?3",
 	[Q_BACK] = "DELETE FROM gone WHERE key = ?1",
 	[Q_FORGET] = "DELETE FROM gone WHERE revision < ?3",
+	[Q_RANGE] = "DELETE FROM record WHERE key >= ?1 AND key < ?2",
 	[Q_GET] = "SELECT key, value, revision FROM record WHERE key = ?1",
 	[Q_LIST] = "SELECT key, value, revision FROM record WHERE key >= ?1 AND key < ?2 AND key > ?4 "
 		   "ORDER BY key LIMIT ?3",
@@ -160,6 +161,8 @@ static enum store_result sqlite_check(struct sqlite *d, const struct store_step 
 {
 	int64_t is = STORE_ABSENT;
 
+	if (step->kind == STORE_RANGE)
+		return STORE_OK;
 	if (!sqlite_do(d, Q_REVISION, step->key, SPAN(""), 0, &is))
 		return sqlite_fault(d, err);
 	return step->if_revision == STORE_ANY || step->if_revision == is ? STORE_OK : STORE_CONFLICT;
@@ -167,6 +170,10 @@ static enum store_result sqlite_check(struct sqlite *d, const struct store_step 
 
 static bool sqlite_step(struct sqlite *d, const struct store_step *step, int64_t revision)
 {
+	if (step->kind == STORE_CHECK)
+		return true;
+	if (step->kind == STORE_RANGE)
+		return sqlite_do(d, Q_RANGE, step->key, step->value, 0, NULL);
 	if (step->value.p == NULL)
 		return sqlite_do(d, Q_DELETE, step->key, SPAN(""), 0, NULL) &&
 		       sqlite_do(d, Q_GONE, step->key, SPAN(""), revision, NULL);
@@ -204,10 +211,19 @@ static enum store_result sqlite_commit(
 	/* A failed statement may have rolled back already. */
 	if (result != STORE_OK && !sqlite3_get_autocommit(d->db))
 		sqlite_plain(d, Q_ROLLBACK);
-	/* Known here already, unless another process's change lies between. */
-	if (result == STORE_OK && *revision == d->seen + 1)
-		d->seen = *revision;
 	return result;
+}
+
+/* Known here from now on, unless another process's change lies between: then a poll tells of both. */
+static bool sqlite_learn(struct store *s, int64_t revision)
+{
+	struct sqlite *d = sqlite_of(s);
+
+	if (revision <= d->seen)
+		return false;
+	if (revision == d->seen + 1)
+		d->seen = revision;
+	return true;
 }
 
 /* --- Reading --- */
@@ -304,8 +320,11 @@ static void sqlite_close(struct store *s)
 	free(d);
 }
 
-static const struct store_ops sqlite_ops = {
-	sqlite_commit, sqlite_get, sqlite_list, sqlite_poll, sqlite_close};
+static struct store *sqlite_writer(struct store *s, struct err *err);
+static enum store_result sqlite_wipe(struct store *s, struct err *err);
+
+static const struct store_ops sqlite_ops = {sqlite_commit, sqlite_get, sqlite_list, sqlite_poll,
+	sqlite_writer, sqlite_learn, sqlite_wipe, sqlite_close};
 
 /* The file has its mode before the first byte; its companions take it over. */
 static int sqlite_touch(const char *path, bool create, struct err *err)
@@ -433,10 +452,8 @@ static int sqlite_prepare(struct sqlite *d, struct err *err)
 	return sqlite_number(d, "SELECT value FROM counter WHERE name = 'revision'", &d->seen, err);
 }
 
-static int sqlite_open(struct sqlite *d, enum store_use use, bool create, struct err *err)
+static int sqlite_connect(struct sqlite *d, struct err *err)
 {
-	if (sqlite_touch(d->path, create, err) < 0 || (use == STORE_SERVE && sqlite_lock(d, err) < 0))
-		return -1;
 	if (sqlite3_open_v2(d->path, &d->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
 		SQLITE_OK) {
 		sqlite_fault(d, err);
@@ -446,21 +463,56 @@ static int sqlite_open(struct sqlite *d, enum store_use use, bool create, struct
 	/* What the file says is not to be trusted with more than it needs. */
 	sqlite3_db_config(d->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(d->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-	if (sqlite_exec(d, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON",
-		    err) < 0)
+	return sqlite_exec(
+		d, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON", err);
+}
+
+static int sqlite_open(struct sqlite *d, enum store_use use, bool create, struct err *err)
+{
+	if (sqlite_touch(d->path, create, err) < 0 || (use == STORE_SERVE && sqlite_lock(d, err) < 0) ||
+		sqlite_connect(d, err) < 0)
 		return -1;
 	if (sqlite_migrate(d, err) < 0 || sqlite_verify(d, err) < 0)
 		return -1;
 	return sqlite_prepare(d, err);
 }
 
-struct store *store_open_sqlite(const char *path, enum store_use use, bool create, struct err *err)
+static struct sqlite *sqlite_new(const char *path)
 {
 	struct sqlite *d = mem_alloc(sizeof(*d));
 
 	d->store.ops = &sqlite_ops;
 	d->path = mem_strdup(path);
 	d->lock = -1;
+	return d;
+}
+
+/* Of the same file: it was looked at when that was opened. */
+static struct store *sqlite_writer(struct store *s, struct err *err)
+{
+	struct sqlite *d = sqlite_new(sqlite_of(s)->path);
+
+	if (sqlite_connect(d, err) < 0 || sqlite_prepare(d, err) < 0) {
+		sqlite_close(&d->store);
+		return NULL;
+	}
+	return &d->store;
+}
+
+/* Pages that were written over stand in the log until it is cut. */
+static enum store_result sqlite_wipe(struct store *s, struct err *err)
+{
+	struct sqlite *d = sqlite_of(s);
+
+	if (sqlite3_wal_checkpoint_v2(d->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) != SQLITE_OK)
+		return sqlite_fault(d, err);
+	return STORE_OK;
+}
+
+struct store *store_open_sqlite(const char *path, enum store_use use, bool create, struct err *err)
+{
+	struct sqlite *d = sqlite_new(path);
+
 	if (sqlite_open(d, use, create, err) < 0) {
 		sqlite_close(&d->store);
 		return NULL;
