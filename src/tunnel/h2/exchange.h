@@ -50,10 +50,10 @@ enum exchange_code {
 	EXCHANGE_CANCEL = 8,
 };
 
-/* Set who gets the events. On the connector: from within h2_owner.request. */
+/* Set who gets the events. On the side that answers: from within h2_owner.request. */
 void exchange_listen(struct exchange *x, const struct exchange_events *events, void *arg);
 
-/* Connector: send a 1xx head, or the final one; end: no body follows. fields are copied. */
+/* The side that answers: send a 1xx head, or the final one; end: no body follows. fields are copied. */
 void exchange_inform(struct exchange *x, int status);
 void exchange_respond(struct exchange *x, int status, const struct fields *fields, bool end);
 

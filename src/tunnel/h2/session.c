@@ -5,6 +5,7 @@
 
 #include "common/base/list.h"
 #include "common/base/mem.h"
+#include "common/base/secret.h"
 #include "tunnel/h2/blockfilter.h"
 #include "tunnel/h2/session.h"
 
@@ -73,6 +74,12 @@ struct h2_session {
 
 static const uint8_t ping_heartbeat[8] = "beat";
 static const uint8_t ping_probe[8] = "probe";
+
+/* Are requests answered here? */
+static bool h2_answers(const struct h2_session *s)
+{
+	return s->role != H2_EDGE;
+}
 
 static void h2_wake(struct h2_session *s)
 {
@@ -182,6 +189,8 @@ static void exchange_free(struct exchange *x)
 	s->active--;
 	s->unsent -= x->unsent;
 	exchange_let_go(x, x->held);
+	if (s->role == H2_PUBLIC)
+		buf_wipe(&x->out);
 	buf_free(&x->out);
 	header_free(&x->trailers);
 	buf_free(&x->trailer_bytes);
@@ -229,7 +238,7 @@ void exchange_release(struct exchange *x)
 	if (x == NULL)
 		return;
 	/* A response is sent to its end whatever the request still says; an answer nobody waits for is stopped. */
-	bool whole = x->finishing && (x->peer_ended || x->session->role == H2_CONNECTOR);
+	bool whole = x->finishing && (x->peer_ended || h2_answers(x->session));
 	if (!whole)
 		exchange_reset(x, EXCHANGE_CANCEL);
 	else
@@ -363,6 +372,8 @@ static int h2_on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint
 	/* Whoever found too little room waits for this, whether he tried to write or only asked. */
 	bool was_tight = exchange_room(x) < ROOM_MARK;
 	buf_consume(&x->out, length);
+	if (s->role == H2_PUBLIC && buf_len(&x->out) == 0)
+		buf_wipe(&x->out);
 	buf_release(&x->out);
 	if (was_tight && exchange_room(x) >= ROOM_MARK && !node_linked(&x->room_node))
 		list_push(&s->roomy, &x->room_node);
@@ -391,6 +402,8 @@ size_t exchange_write(struct exchange *x, struct span data)
 
 	if (n == 0)
 		return 0;
+	if (x->session->role == H2_PUBLIC)
+		buf_reserve(&x->out, room); /* growing would leave a copy of a secret behind */
 	buf_add(&x->out, data.p, n);
 	exchange_resume(x);
 	return n;
@@ -602,7 +615,7 @@ static void h2_on_head(struct h2_session *s, struct exchange *x, bool end)
 	}
 	h2_build_head(s, &head);
 	x->peer_ended = end;
-	if (s->role == H2_CONNECTOR && !x->head_seen) {
+	if (h2_answers(s) && !x->head_seen) {
 		x->head_seen = true;
 		s->owner->request(s->arg, x, &head, end);
 		return;
@@ -635,6 +648,8 @@ static int h2_on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, voi
 	(void)ng;
 	if (frame->hd.type == NGHTTP2_HEADERS && x != NULL) {
 		h2_on_head(s, x, end);
+		if (s->role == H2_PUBLIC)
+			buf_wipe(&s->head_bytes);
 	} else if (frame->hd.type == NGHTTP2_DATA && x != NULL && end) {
 		x->peer_ended = true;
 		if (x->events != NULL)
@@ -696,7 +711,7 @@ static int h2_on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, voi
 		x->unsent = 0;
 	}
 	/* Our direction has ended while the peer still sends what nobody reads (RFC 9113, 8.1). */
-	if (s->role == H2_CONNECTOR && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) && x->events == NULL &&
+	if (h2_answers(s) && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) && x->events == NULL &&
 		!x->peer_ended)
 		nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, x->id, NGHTTP2_NO_ERROR);
 	return 0;
@@ -742,6 +757,33 @@ static int h2_on_not_send(nghttp2_session *ng, const nghttp2_frame *frame, int c
 
 /* --- The session --- */
 
+/* What a public session keeps of heads has tokens in it. */
+static void *wiping_malloc(size_t size, void *arg)
+{
+	(void)arg;
+	return malloc(size);
+}
+
+static void wiping_free(void *p, void *arg)
+{
+	(void)arg;
+	secret_block_free(p);
+}
+
+static void *wiping_calloc(size_t count, size_t size, void *arg)
+{
+	(void)arg;
+	return calloc(count, size);
+}
+
+static void *wiping_realloc(void *p, size_t size, void *arg)
+{
+	(void)arg;
+	return secret_block_grow(p, size);
+}
+
+static nghttp2_mem wiping = {NULL, wiping_malloc, wiping_free, wiping_calloc, wiping_realloc};
+
 static int h2_new_library_session(struct h2_session *s)
 {
 	nghttp2_session_callbacks *callbacks;
@@ -765,10 +807,14 @@ static int h2_new_library_session(struct h2_session *s)
 	nghttp2_option_set_no_closed_streams(option, 1);
 	nghttp2_option_set_max_continuations(option, BLOCKFILTER_CONTINUATIONS_MAX);
 	nghttp2_option_set_max_send_header_block_length(option, H2_SEND_HEAD_MAX);
-	nghttp2_option_set_stream_reset_rate_limit(option, RESET_BURST, RESET_RATE);
+	if (s->role == H2_PUBLIC)
+		nghttp2_option_set_stream_reset_rate_limit(option, H2_PUBLIC_RESETS, H2_PUBLIC_RESETS / 10);
+	else
+		nghttp2_option_set_stream_reset_rate_limit(option, RESET_BURST, RESET_RATE);
 	nghttp2_option_set_peer_max_concurrent_streams(option, H2_STREAMS_MAX);
-	int rc = s->role == H2_EDGE ? nghttp2_session_client_new2(&s->ng, callbacks, s, option)
-				    : nghttp2_session_server_new2(&s->ng, callbacks, s, option);
+	nghttp2_mem *mem = s->role == H2_PUBLIC ? &wiping : NULL;
+	int rc = !h2_answers(s) ? nghttp2_session_client_new3(&s->ng, callbacks, s, option, mem)
+				: nghttp2_session_server_new3(&s->ng, callbacks, s, option, mem);
 	nghttp2_option_del(option);
 	nghttp2_session_callbacks_del(callbacks);
 	return rc;
@@ -777,22 +823,24 @@ static int h2_new_library_session(struct h2_session *s)
 struct h2_session *h2_new(enum h2_role role, const struct h2_owner *owner, void *arg)
 {
 	struct h2_session *s = mem_alloc(sizeof(*s));
+	size_t head_max = role == H2_PUBLIC ? H2_PUBLIC_HEAD : H2_HEAD_MAX;
+	uint32_t streams = role == H2_PUBLIC ? H2_PUBLIC_STREAMS : H2_STREAMS_MAX;
 	nghttp2_settings_entry entries[] = {
 		{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, (uint32_t)H2_WINDOW_FIRST},
-		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)H2_HEAD_MAX},
+		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)head_max},
 		{role == H2_EDGE ? NGHTTP2_SETTINGS_ENABLE_PUSH : NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
-			role == H2_EDGE ? 0 : H2_STREAMS_MAX},
+			role == H2_EDGE ? 0 : streams},
 	};
 
 	s->role = role;
 	s->owner = owner;
 	s->arg = arg;
 	s->window = s->stream_window = H2_WINDOW_FIRST;
-	s->head_bytes.max = H2_HEAD_MAX;
+	s->head_bytes.max = head_max;
 	list_init(&s->exchanges);
 	list_init(&s->roomy);
 	list_init(&s->yielding);
-	blockfilter_init(&s->filter, role == H2_CONNECTOR);
+	blockfilter_init(&s->filter, h2_answers(s));
 	/* Out of memory is the only way to fail here. */
 	if (h2_new_library_session(s) != 0 || nghttp2_submit_settings(s->ng, NGHTTP2_FLAG_NONE, entries,
 						      sizeof(entries) / sizeof(entries[0])) != 0)
@@ -812,7 +860,7 @@ void h2_free(struct h2_session *s)
 		exchange_close(list_entry(n, struct exchange, node), EXCHANGE_LOST);
 	nghttp2_session_del(s->ng);
 	blockfilter_fini(&s->filter);
-	buf_free(&s->head_bytes);
+	buf_wipe(&s->head_bytes);
 	header_free(&s->head_fields);
 	free(s);
 }

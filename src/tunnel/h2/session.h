@@ -1,5 +1,6 @@
 /* An HTTP/2 connection between edge and connector, without I/O: bytes in, bytes out, exchanges. The edge is the HTTP/2
- * client, though it accepted the connection. The only module that knows the HTTP/2 library. */
+ * client, though it accepted the connection. The management API is served by it too. The only module that knows the HTTP/2
+ * library. */
 #ifndef H2_SESSION_H
 #define H2_SESSION_H
 
@@ -10,7 +11,13 @@
 enum h2_role {
 	H2_EDGE,      /* opens the streams */
 	H2_CONNECTOR, /* answers them */
+	H2_PUBLIC,    /* the same for anybody: within narrow limits, and what was sent is wiped */
 };
+
+/* Of H2_PUBLIC in place of the ones below. */
+#define H2_PUBLIC_STREAMS 32
+#define H2_PUBLIC_HEAD ((size_t)16 * 1024)
+#define H2_PUBLIC_RESETS 100 /* RST_STREAM frames at once, and a tenth of it a second */
 
 #define H2_WINDOW_FIRST ((int32_t)1 << 20)   /* stream and connection window at the start */
 #define H2_WINDOW_MAX ((int32_t)16 << 20)    /* they grow with bandwidth times delay up to this */
@@ -27,7 +34,7 @@ struct h2_session; /* opaque; freeing it ends every exchange */
 
 /* What the session tells its connection. */
 struct h2_owner {
-	/* Connector: a request. Call exchange_listen on x in here. end: no body follows. */
+	/* Connector, public: a request. Call exchange_listen on x in here. end: no body follows. */
 	void (*request)(void *arg, struct exchange *x, const struct exchange_head *head, bool end);
 	/* The answer to h2_ping. */
 	void (*pong)(void *arg);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
+#include "common/base/secret.h"
 #include "common/net/dial.h"
 #include "tunnel/link/link.h"
 
@@ -124,7 +125,11 @@ static void link_flush(void *arg)
 		size_t left = buf_len(out) - (size_t)n;
 		if (left > 0)
 			buf_add(&l->out, buf_span(out).p + n, left);
-		else if (n == 0)
+		if (l->role == H2_PUBLIC)
+			secret_wipe(out->data + out->head, buf_len(out)); /* answers have tokens */
+		if (left > 0)
+			continue;
+		if (n == 0)
 			break;
 	}
 	if (l->session != NULL && h2_is_over(l->session))
@@ -148,13 +153,22 @@ static bool link_feed(struct link *l, struct span bytes)
 
 	l->heard = true;
 	if (h2_feed(l->session, bytes, &err) < 0) {
-		log_line(l->worker->log, LOG_WARN, "tunnel connection broken by its peer",
-			"peer=%s error=\"%s\"", l->peer, err.text);
+		if (l->role == H2_PUBLIC)
+			log_line(l->worker->log, LOG_DEBUG, "HTTP/2 connection broken by its peer",
+				"peer=%s error=\"%s\"", l->peer, err.text);
+		else
+			log_line(l->worker->log, LOG_WARN, "tunnel connection broken by its peer",
+				"peer=%s error=\"%s\"", l->peer, err.text);
 		link_die(l, "HTTP/2 error");
 	} else if (h2_is_over(l->session)) {
 		link_die(l, "closed by the peer");
 	}
 	return l->state == LINK_UP;
+}
+
+void link_take(struct link *l, struct span bytes)
+{
+	link_feed(l, bytes);
 }
 
 static void link_read(struct link *l)

@@ -1,5 +1,5 @@
-/* One connection between edge and connector: TLS, then HTTP/2, with a heartbeat, until it dies. Both ends use it; what
- * travels over it is its owner's business. */
+/* One connection between edge and connector: TLS, then HTTP/2, with a heartbeat, until it dies. Both ends use it, and so
+ * does the management API; what travels over it is its owner's business. */
 #ifndef LINK_LINK_H
 #define LINK_LINK_H
 
@@ -30,6 +30,8 @@ struct link *link_new(struct worker *w, enum h2_role role, int fd, struct tls_co
 /* Take over a stream whose TLS is done; `up` is not called, the link can be used at once. */
 struct link *link_adopt(struct worker *w, enum h2_role role, const struct stream *ready,
 	const struct link_events *events, void *arg);
+/* Bytes that were read from the stream before it was adopted. */
+void link_take(struct link *l, struct span bytes);
 /* End it before this wake-up is over: exchanges are failed, `down` comes with this reason (a constant string). What is
  * queued is sent as far as the socket takes it. */
 void link_close(struct link *l, const char *why);
