@@ -85,6 +85,10 @@ $(BUILD)/credrotate-faults: $(BUILD)/src/credrotate/main.o $(BUILD)/tests/unit/c
 	$(call say,LINK,$@)
 	$(link)
 
+$(BUILD)/slowsync.so: tests/peers/slowsync.c # a slow disk, to be preloaded; without sanitizers, which would have to come first
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(BASICS) -O2 -fPIC -shared -o $@ $<
+
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(ARCHIVES)
 	$(call say,LINK,$@)
 	$(link)
@@ -121,7 +125,7 @@ test:
 unit: $(UNIT)
 	$(Q)rm -rf $(TAP)/unit && prove --failures --exec 'scripts/tap-keep $(TAP)/unit' $(sort $(UNIT))
 
-system: all $(BUILD)/credrotate-faults # what a user sees: real processes and sockets
+system: all $(BUILD)/credrotate-faults $(BUILD)/slowsync.so # what a user sees: real processes and sockets
 	$(call bats,$(TAP)/system,!slow$(if $(SAN),$(comma)!once)) # no sanitizer has a say in those
 
 interop:

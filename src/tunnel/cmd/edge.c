@@ -23,15 +23,17 @@ static void print_address(void *arg, const char *role, const char *address)
 
 static int edge_announce(const struct edge *e, const struct mgmt *api, bool json)
 {
+	const char *address = api != NULL ? mgmt_address(api) : NULL;
+
 	if (!json) {
 		edge_each_address(e, print_address, NULL);
-		if (api != NULL)
-			print_address(NULL, "api", mgmt_address(api));
+		if (address != NULL)
+			print_address(NULL, "api", address);
 		return 0;
 	}
 	json_t *record = announce_record(e);
-	if (api != NULL)
-		announce_add(record, "api", mgmt_address(api));
+	if (address != NULL)
+		announce_add(record, "api", address);
 	return out_line(stdout, record);
 }
 
@@ -43,20 +45,28 @@ struct edge_process {
 	struct mgmt *api; /* NULL: none */
 };
 
-static void edge_on_drained(void *arg)
+static void edge_on_stopped(void *arg)
 {
 	struct edge_process *p = arg;
 
 	loop_stop(p->worker->loop);
 }
 
+/* The API goes last: whoever looks can see how the drain goes on, and what was asked is answered. */
+static void edge_on_drained(void *arg)
+{
+	struct edge_process *p = arg;
+
+	if (p->api != NULL)
+		mgmt_stop(p->api, edge_on_stopped, p);
+	else
+		edge_on_stopped(p);
+}
+
 static void edge_on_stop(void *arg)
 {
 	struct edge_process *p = arg;
 
-	/* No change any more while what runs comes to its end. */
-	mgmt_free(p->api);
-	p->api = NULL;
 	edge_drain(p->edge, edge_on_drained, p);
 }
 
@@ -96,7 +106,7 @@ static int edge_open_store(struct edge_flags *flags, struct edge_store *s, struc
 static int edge_start_api(
 	struct edge_process *p, const struct edge_flags *flags, struct edge_store *s, struct err *err)
 {
-	if (flags->api.listen == NULL)
+	if (flags->edge.store == NULL)
 		return 0;
 	if (flags->store.path == NULL && edge_dev_cert(flags, s, err) < 0)
 		return -1;

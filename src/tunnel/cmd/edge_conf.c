@@ -8,6 +8,7 @@
 
 #define GRACE_MAX (600 * DURATION_S)
 #define QUICK_TIME_MAX (86400 * DURATION_S)
+#define KEEP_MAX (INT64_C(10) * 366 * 86400 * DURATION_S)
 #define LOCATION_MAX 24 /* letters and digits */
 
 static const struct opt edge_options[] = {
@@ -38,6 +39,12 @@ static const struct opt edge_options[] = {
 		OPT_TEXT(struct edge_flags, api.listen), NULL},
 	{0, "api-cert", "FILE", "its certificate chain, PEM", OPT_TEXT(struct edge_flags, api.cert), NULL},
 	{0, "api-key", "FILE", "and its key", OPT_TEXT(struct edge_flags, api.key), NULL},
+	{0, "keep-deleted", "DURATION", "how long a deleted tunnel is shown (default 720h)",
+		OPT_TIME(struct edge_flags, api.keep_deleted_ns, DURATION_S, KEEP_MAX), NULL},
+	{0, "keep-configs", "N", "configurations of a tunnel that are kept (default 100)",
+		OPT_NUMBER(struct edge_flags, api.keep_configs, 1, 100000), NULL},
+	{0, "keep-audit", "DURATION", "how long changes are remembered (default 8760h)",
+		OPT_TIME(struct edge_flags, api.keep_audit_ns, DURATION_S, KEEP_MAX), NULL},
 	{0, "domain", "NAME", "what completes a host name without a dot in the API",
 		OPT_TEXT(struct edge_flags, api.domain), NULL},
 	{0, "quick-domain", "NAME", "make quick tunnels for anybody, below NAME, at POST /tunnel of the API",
@@ -215,7 +222,10 @@ enum opt_result edge_flags_read(struct edge_flags *f, int argc, char **argv, str
 			.quick_per_address = 5,
 			.quick_first_ns = 300 * DURATION_S,
 			.quick_idle_ns = 600 * DURATION_S,
-			.public_port = 443},
+			.public_port = 443,
+			.keep_configs = 100,
+			.keep_deleted_ns = 720 * (3600 * DURATION_S),
+			.keep_audit_ns = 8760 * (3600 * DURATION_S)},
 		.log_level = "info"};
 	enum opt_result result = opt_parse(&edge_program, f, &seen, &argc, &argv, err);
 	if (result != OPT_RUN)

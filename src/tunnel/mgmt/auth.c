@@ -8,9 +8,9 @@
 #include "common/net/dial.h"
 #include "tunnel/mgmt/auth.h"
 
-/* An address from which wrong tokens came. */
+/* Where wrong tokens came from. */
 struct failer {
-	char address[DIAL_NAME_MAX];
+	char address[DIAL_NAME_MAX]; /* its network's, where that is one client's */
 	unsigned failures;
 	uint64_t last_ms;
 };
@@ -74,6 +74,7 @@ void auth_change(struct auth *a, const struct store_record *r)
 	}
 	struct auth_token *t = mem_alloc(sizeof(*t));
 	t->record = record;
+	t->revision = r->revision;
 	t->left = AUTH_BURST;
 	a->tokens = mem_grow(a->tokens, a->count + 1, sizeof(struct auth_token *));
 	a->tokens[a->count++] = t;
@@ -126,8 +127,10 @@ static struct failer *failer_of(struct auth *a, const char *address)
 
 static uint64_t auth_failed(struct auth *a, const char *address, uint64_t now_ms)
 {
-	struct failer *f = failer_of(a, address);
+	char network[DIAL_NAME_MAX];
 
+	dial_network_name(address, network);
+	struct failer *f = failer_of(a, network);
 	if (now_ms - f->last_ms > AUTH_FORGET_MS)
 		f->failures = 0;
 	f->last_ms = now_ms;
@@ -193,4 +196,12 @@ enum auth_verdict auth_check(struct auth *a, struct span authorization, const ch
 const struct auth_token *auth_known(const struct auth *a, struct span authorization)
 {
 	return auth_find(a, authorization);
+}
+
+bool auth_is_current(const struct auth *a, const char *id, int64_t revision)
+{
+	for (size_t i = 0; i < a->count; i++)
+		if (strcmp(a->tokens[i]->record.id, id) == 0)
+			return a->tokens[i]->revision == revision;
+	return false;
 }

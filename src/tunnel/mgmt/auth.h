@@ -19,6 +19,7 @@ struct auth; /* opaque; one owner */
 
 struct auth_token {
 	struct token_record record;
+	int64_t revision; /* of the record */
 	double left;      /* of the burst */
 	uint64_t seen_ms; /* when that was worked out */
 };
@@ -42,6 +43,9 @@ enum auth_verdict auth_check(struct auth *a, struct span authorization, const ch
 
 /* The token of that field's value without judging or counting; NULL when it is not known. */
 const struct auth_token *auth_known(const struct auth *a, struct span authorization);
+
+/* Is the token of that id on record, and the record that one? */
+bool auth_is_current(const struct auth *a, const char *id, int64_t revision);
 
 /* A new token: its text, printed once, and its record. */
 void auth_make(struct token_record *out, char text[AUTH_TEXT_MAX]);

@@ -44,31 +44,43 @@ static int check_config(const char *json, struct err *err)
 	return rc;
 }
 
+static void configured(struct call *c, void *with, enum store_result result, const struct err *err)
+{
+	(void)with;
+	if (result == STORE_OK)
+		answer_ok(c->answer, view_config(c));
+	else
+		answer_failed(c, err);
+}
+
+/* "ID/VERSION", as keys stand in order. */
+static void config_key(const char *id, int64_t version, char out[UUID_TEXT_LEN + 32])
+{
+	snprintf(out, UUID_TEXT_LEN + 32, "%s/%010lld", id, (long long)version);
+}
+
 static void commit_config(struct call *c, const char *json)
 {
 	const struct tunnel_record *t = &c->tunnel->record;
-	struct change *change = mem_alloc(sizeof(*change));
+	struct change *change = change_new();
 	const struct config_record record = {span_str(json), c->now};
+	int64_t version = c->tunnel->config.version + 1, oldest = version - c->m->conf->keep_configs + 1;
 	struct buf text = {0};
-	struct err err = {0};
 	char id[UUID_TEXT_LEN + 1], key[UUID_TEXT_LEN + 32];
 
 	uuid_print(&t->id, id);
-	snprintf(key, sizeof(key), "%s/%010lld", id, (long long)c->tunnel->config.version + 1);
+	config_key(id, version, key);
 	config_record_print(&record, &text);
 	change_put(change, RECORD_CONFIG, span_str(key), buf_span(&text), STORE_ABSENT);
-	change_audit(change, c, "configure", &t->id, "config", t->current.version, t->current.version);
-	switch (change_commit(change, c->m->store, &err)) {
-	case STORE_OK: answer_ok(c->answer, view_config(c)); break;
-	case STORE_CONFLICT:
-		err_set(&err, "a configuration of that version is there already");
-		answer_failed(c, &err);
-		break;
-	case STORE_MISSING:
-	case STORE_FAILED: answer_failed(c, &err); break;
+	if (oldest > 1) {
+		char first[UUID_TEXT_LEN + 32];
+		config_key(id, 0, first);
+		config_key(id, oldest, key);
+		change_delete_range(change, RECORD_CONFIG, span_str(first), span_str(key));
 	}
+	change_audit(change, c, "configure", &t->id, "config", t->current.version, t->current.version);
+	change_commit(change, c, configured, NULL);
 	buf_free(&text);
-	change_free(change);
 }
 
 void config_put(struct call *c)

@@ -26,7 +26,7 @@ static void evict(struct call *c, const struct uuid *client_id)
 	size_t count = connector_evict(c->m->edge, c->tunnel, client_id, CONNECTOR_DRAIN_MS);
 	uuid_print(&c->tunnel->record.id, id);
 	log_line(c->m->edge->worker->log, LOG_INFO, "connections closed through the API",
-		"tunnel=%s token=%s connections=%zu", id, c->token->record.id, count);
+		"tunnel=%s token=%s connections=%zu", id, c->who, count);
 	answer_ok(c->answer, NULL);
 }
 

@@ -1,5 +1,5 @@
-/* The HTTP/1.1 server under the management API: heads and bodies whole, answers whole, keep-alive, deadlines. Knows nothing
- * of what is asked. */
+/* The HTTP server under the management API: HTTP/1.1, and HTTP/2 by ALPN or by prior knowledge; heads, bodies and answers
+ * whole, deadlines. Knows nothing of what is asked. */
 #ifndef MGMT_HTTP_H
 #define MGMT_HTTP_H
 
@@ -11,13 +11,17 @@
 
 #define HTTP_CONNECTIONS_MAX 100
 #define HTTP_HEAD_MAX ((size_t)16 * 1024) /* bytes of a request's head */
-#define HTTP_REQUEST_MS 30000             /* for TLS, and for reading one request */
-#define HTTP_IDLE_MS 75000                /* between requests */
-#define HTTP_WRITE_MS 30000               /* for taking an answer */
+#define HTTP_BODIES_MAX \
+	((size_t)64 * 1024 * 1024) /* bytes of all bodies that are held; more is told to wait */
+#define HTTP_REQUEST_MS 30000      /* for TLS, and for reading one request */
+#define HTTP_IDLE_MS 75000         /* between requests */
+#define HTTP_LINGER_MS 1000        /* that a request may go on once it is answered */
+#define HTTP_WRITE_MS 30000        /* for taking an answer */
 
-struct http; /* opaque; one owner */
+struct http;      /* opaque; one owner */
+struct http_call; /* opaque: a request on its way to an answer */
 
-/* A request. Borrowed for the call. */
+/* A request. Borrowed. */
 struct http_request {
 	struct span method, path, query; /* query without "?" */
 	const struct fields *fields;
@@ -41,17 +45,27 @@ struct http_answer {
 struct http_events {
 	/* A head has come. 0: go on, a body of up to *body_max bytes is read; -1: answer is filled in, nothing is read. */
 	int (*begin)(void *arg, const struct http_request *r, size_t *body_max, struct http_answer *answer);
-	/* The request is whole. */
-	void (*request)(void *arg, const struct http_request *r, struct http_answer *answer);
+	/* The request is whole: http_answer is to be called for it once, here or later. */
+	void (*request)(void *arg, struct http_call *call);
 	/* An answer of the server's own: 400 for a malformed request, 413, 408 and their like; body is to be filled in. */
 	void (*fault)(void *arg, const char *address, const char *why, struct http_answer *answer);
+	/* After http_drain: the last connection has ended. */
+	void (*drained)(void *arg);
 };
+
+/* What was asked: lasts until it is answered. */
+const struct http_request *http_request(const struct http_call *call);
+/* Answer; the body's bytes are taken, or wiped when nobody waits for them any more. call is gone. */
+void http_answer(struct http_call *call, struct http_answer *answer);
 
 /* Listen on ADDRESS:PORT; tls NULL for plain HTTP, else owned by the caller. */
 struct http *http_new(struct worker *w, const char *address, struct tls_context *tls,
 	const struct http_events *events, void *arg, struct err *err);
 const char *http_address(const struct http *h);
 size_t http_connections(const struct http *h);
+/* Take no more connections; those that are open end once what they have asked is answered, or now. `drained` comes in any
+ * case. */
+void http_drain(struct http *h, bool now);
 void http_free(struct http *h); /* NULL is fine */
 
 #endif

@@ -204,16 +204,26 @@ static bool find_tunnel(struct call *c, struct span text)
 	return true;
 }
 
-static void log_request(struct mgmt *m, const struct http_request *r, const struct http_answer *a,
-	const struct auth_token *token)
+void mgmt_log_request(struct mgmt *m, const struct http_request *r, int status, const char *who)
 {
 	m->metrics.requests++;
-	m->metrics.answers[a->status / 100 <= 5 ? a->status / 100 : 0]++;
+	m->metrics.answers[status / 100 <= 5 ? status / 100 : 0]++;
 	log_line(m->edge->worker->log, LOG_INFO, "API request",
 		"method=%.*s path=\"%.*s\" status=%d token=%s client=%s took_ms=%.1f", (int)r->method.len,
-		r->method.p, (int)(r->path.len < 300 ? r->path.len : 300), r->path.p, a->status,
-		token != NULL ? token->record.id : "-", r->address,
-		(double)(loop_clock_us() - r->began_us) / 1000);
+		r->method.p, (int)(r->path.len < 300 ? r->path.len : 300), r->path.p, status,
+		who[0] != '\0' ? who : "-", r->address, (double)(loop_clock_us() - r->began_us) / 1000);
+}
+
+/* What others have written, above all tokens made and revoked, counts from now on. False when it is answered. */
+static bool look_at_store(struct mgmt *m, struct http_answer *answer)
+{
+	struct err err;
+
+	if (store_poll(m->store, &err) == STORE_OK)
+		return true;
+	log_line(m->edge->worker->log, LOG_ERROR, "the store cannot be read", "error=\"%s\"", err.text);
+	answer_error(answer, 500, CODE_OURS, "Internal error");
+	return false;
 }
 
 static int mgmt_on_begin(
@@ -228,44 +238,60 @@ static int mgmt_on_begin(
 		*body_max = 0;
 		return 0;
 	}
-	if (judge(m, r, &e, &t, &token, answer) < 0) {
-		log_request(m, r, answer, token);
+	if (!look_at_store(m, answer) || judge(m, r, &e, &t, &token, answer) < 0) {
+		mgmt_log_request(m, r, answer->status, token != NULL ? token->record.id : "");
 		return -1;
 	}
 	*body_max = e->fn == config_put ? MGMT_CONFIG_MAX : MGMT_BODY_MAX;
 	return 0;
 }
 
-/* Judged again: the token may have been revoked while the body came. It was counted then. */
-static bool still_known(struct mgmt *m, const struct http_request *r, const struct auth_token **token)
+/* Judged again: the token may have been revoked while the body came, or while others had their turn. It was counted
+ * then. */
+static bool take_token(struct call *c)
 {
-	*token = auth_known(m->auth, header_value(r->fields, SPAN("authorization")));
-	return *token != NULL;
+	const struct auth_token *token =
+		auth_known(c->m->auth, header_value(c->request->fields, SPAN("authorization")));
+
+	if (token == NULL)
+		return false;
+	memcpy(c->who, token->record.id, sizeof(c->who));
+	c->who_revision = token->revision;
+	return true;
 }
 
-static void mgmt_on_request(void *arg, const struct http_request *r, struct http_answer *answer)
+/* What an endpoint needs is found, and it is called. */
+static void serve(struct call *c)
 {
-	struct mgmt *m = arg;
-	struct call c = {.m = m, .request = r, .answer = answer, .query = r->query, .now = rfc3339_now()};
+	struct http_answer *answer = c->answer;
 	struct target t;
 	const char *allow;
+	const struct endpoint *e = find_endpoint(c->request, &t, &allow);
 
-	if (m->quick != NULL && span_eq(r->path, QUICK_PATH)) {
-		quick_request(&c);
-		log_request(m, r, answer, NULL);
+	c->tail = t.tail;
+	if (!look_at_store(c->m, answer))
 		return;
-	}
-	const struct endpoint *e = find_endpoint(r, &t, &allow);
-	c.tail = t.tail;
-	if (!still_known(m, r, &c.token))
+	if (!take_token(c))
 		refuse(answer, 401);
 	else if (e == NULL)
-		answer_no_route(answer, r->path);
-	else if (r->body.len > 0 && !is_json(r))
+		answer_no_route(answer, c->request->path);
+	else if (c->request->body.len > 0 && !is_json(c->request))
 		answer_error(answer, 400, CODE_JSON, "Content-Type must be application/json");
-	else if (find_tunnel(&c, t.tunnel))
-		e->fn(&c);
-	log_request(m, r, answer, c.token);
+	else if (find_tunnel(c, t.tunnel))
+		e->fn(c);
+}
+
+static void mgmt_on_request(void *arg, struct http_call *http)
+{
+	struct mgmt *m = arg;
+	const struct http_request *r = http_request(http);
+	bool is_quick = m->quick != NULL && span_eq(r->path, QUICK_PATH);
+	struct call *c = call_new(m, http, is_quick ? quick_request : serve);
+
+	if (span_eq(r->method, SPAN("GET")))
+		call_run(c);
+	else
+		call_take_turn(c);
 }
 
 static void mgmt_on_fault(void *arg, const char *address, const char *why, struct http_answer *answer)
@@ -278,11 +304,22 @@ static void mgmt_on_fault(void *arg, const char *address, const char *why, struc
 		address, answer->status, why);
 	if (answer->status == 413)
 		answer_error(answer, 413, CODE_SIZE, "Request body is too large");
+	else if (answer->status == 429)
+		answer_error(answer, 429, CODE_RATE, "Too many requests");
 	else
 		answer_error(answer, answer->status, CODE_JSON, "%s", why);
 }
 
-static const struct http_events mgmt_events = {mgmt_on_begin, mgmt_on_request, mgmt_on_fault};
+static void mgmt_on_drained(void *arg)
+{
+	struct mgmt *m = arg;
+
+	m->is_drained = true;
+	mgmt_check_stopped(m);
+}
+
+static const struct http_events mgmt_events = {
+	mgmt_on_begin, mgmt_on_request, mgmt_on_fault, mgmt_on_drained};
 
 /* --- Metrics --- */
 
@@ -306,7 +343,7 @@ static void mgmt_metrics(void *arg, struct buf *out)
 	metrics_counter(
 		out, "outbore_api_secrets_changed_total", "Secrets of tunnels changed", m->metrics.rotated);
 	metrics_gauge(out, "outbore_api_connections", "Connections to the management API",
-		(double)http_connections(m->http));
+		m->http != NULL ? (double)http_connections(m->http) : 0);
 	list_for_each (n, directory_all(m->edge->directory))
 		live += list_entry(n, struct directory_tunnel, node)->record.deleted_at == 0;
 	metrics_gauge(out, "outbore_edge_tunnels", "Tunnels that may register", (double)live);
@@ -338,14 +375,29 @@ static int mgmt_open(struct mgmt *m, struct err *err)
 		return err_set(err, "store: it has no account; start with a new file");
 	if (auth_load(m->auth, m->store, err) < 0)
 		return -1;
+	m->writer = store_writer(m->store, err);
+	if (m->writer == NULL && err->text[0] != '\0')
+		return -1;
+	if (conf->listen == NULL)
+		return 0;
 	if (conf->cert != NULL) {
 		m->tls = tls_server_context(TLS_GROUPS, err);
 		if (m->tls == NULL || tls_server_add(m->tls, conf->cert, conf->key, err) < 0)
 			return err_wrap(err, "--api-cert, --api-key");
-		tls_server_alpn(m->tls, SPAN("\x08http/1.1"));
+		tls_server_alpn(m->tls, SPAN("\x02h2\x08http/1.1"));
 	}
 	m->http = http_new(m->edge->worker, conf->listen, m->tls, &mgmt_events, m, err);
 	return m->http != NULL ? 0 : err_wrap(err, "--api");
+}
+
+static void mgmt_on_patience_over(void *arg)
+{
+	struct mgmt *m = arg;
+
+	log_line(m->edge->worker->log, LOG_WARN, "connections to the API are closed", "connections=%zu",
+		http_connections(m->http));
+	m->is_hurried = true;
+	http_drain(m->http, true);
 }
 
 struct mgmt *mgmt_start(struct edge *e, const struct mgmt_conf *conf, struct err *err)
@@ -356,11 +408,15 @@ struct mgmt *mgmt_start(struct edge *e, const struct mgmt_conf *conf, struct err
 	m->store = e->conf->store;
 	m->conf = conf;
 	m->auth = auth_new(e->worker->log);
+	list_init(&m->turns);
+	m->next = (struct loop_task){.fn = mgmt_next_turn, .arg = m};
+	loop_timer_init(&m->stop, e->worker->loop, mgmt_on_patience_over, m);
 	RAND_bytes((unsigned char *)&m->seed, sizeof(m->seed));
 	if (mgmt_open(m, err) < 0) {
 		mgmt_free(m);
 		return NULL;
 	}
+	m->prune = prune_new(m);
 	if (conf->quick_domain != NULL)
 		m->quick = quick_new(m);
 	e->more_metrics = mgmt_metrics;
@@ -372,7 +428,33 @@ struct mgmt *mgmt_start(struct edge *e, const struct mgmt_conf *conf, struct err
 
 const char *mgmt_address(const struct mgmt *m)
 {
-	return http_address(m->http);
+	return m->http != NULL ? http_address(m->http) : NULL;
+}
+
+void mgmt_check_stopped(struct mgmt *m)
+{
+	if (m->stopped == NULL || !m->is_drained || m->turn != NULL || !list_empty(&m->turns))
+		return;
+	void (*stopped)(void *) = m->stopped;
+	m->stopped = NULL;
+	loop_timer_stop(&m->stop);
+	stopped(m->stopped_arg);
+}
+
+void mgmt_stop(struct mgmt *m, void (*stopped)(void *arg), void *arg)
+{
+	m->stopped = stopped;
+	m->stopped_arg = arg;
+	m->is_drained = m->http == NULL;
+	prune_free(m->prune);
+	m->prune = NULL;
+	quick_free(m->quick);
+	m->quick = NULL;
+	if (m->http != NULL) {
+		loop_timer_start(&m->stop, MGMT_STOP_MS);
+		http_drain(m->http, false);
+	}
+	loop_defer(m->edge->worker->loop, &m->next);
 }
 
 void mgmt_free(struct mgmt *m)
@@ -381,8 +463,12 @@ void mgmt_free(struct mgmt *m)
 		return;
 	m->edge->more_metrics = NULL;
 	m->edge->changed = NULL;
+	prune_free(m->prune);
 	quick_free(m->quick);
 	http_free(m->http);
+	loop_task_cancel(&m->next);
+	loop_timer_fini(&m->stop);
+	store_close(m->writer);
 	tls_context_free(m->tls);
 	auth_free(m->auth);
 	free(m->self.check);

@@ -7,6 +7,7 @@
 #include "tunnel/mgmt/auth.h"
 #include "tunnel/mgmt/http.h"
 #include "tunnel/mgmt/mgmt.h"
+#include "tunnel/mgmt/prune.h"
 #include "tunnel/mgmt/quick.h"
 
 /* Exposed as outbore_api_*. */
@@ -17,31 +18,66 @@ struct mgmt_metrics {
 
 struct mgmt {
 	struct edge *edge;
-	struct store *store; /* borrowed from the edge's settings */
+	struct store *store;  /* borrowed from the edge's settings: what is read, and what tells of changes */
+	struct store *writer; /* what is committed to, off the loop's thread; NULL: `store` */
 	const struct mgmt_conf *conf;
 	struct edge_record self;
 	struct tls_context *tls;
-	struct http *http;
+	struct http *http; /* NULL: nobody is listened to */
 	struct auth *auth;
 	struct quick *quick; /* NULL: off */
+	struct prune *prune;
 	struct mgmt_metrics metrics;
-	uint64_t seed; /* of audit keys */
+	uint64_t seed;     /* of audit keys */
+	struct call *turn; /* that changes the store now; NULL: none */
+	struct list turns; /* calls that wait until it has ended */
+	struct loop_task next;
+	struct loop_timer stop;     /* mgmt_stop: runs while connections may end by themselves */
+	void (*stopped)(void *arg); /* NULL: not stopping */
+	void *stopped_arg;
+	bool is_hurried; /* what waits is not done any more */
+	bool is_drained; /* no connection is left */
 };
 
 #define ROUTES_PER_TUNNEL 200 /* so that a tunnel and its routes end in one commit */
 
-/* What a call works on. */
+/* --- Life (mgmt.c) --- */
+
+void mgmt_log_request(struct mgmt *m, const struct http_request *r, int status, const char *who);
+/* For the task `next` (call.c). */
+void mgmt_next_turn(void *m);
+/* Has all ended that mgmt_stop waits for? */
+void mgmt_check_stopped(struct mgmt *m);
+
+/* --- Calls (call.c) --- */
+
+/* What is done for a request, or in the house. Calls that change something take turns, so that what one has looked at still
+ * holds when its change is committed. */
 struct call {
+	struct node node; /* in mgmt->turns */
 	struct mgmt *m;
+	void (*run)(struct call *c); /* fills the answer, or commits a change */
+	struct http_call *http;      /* NULL: in the house, nobody is answered */
 	const struct http_request *request;
-	struct http_answer *answer;
-	const struct auth_token *token;
+	struct http_answer filled, *answer; /* the latter is the former */
+	char who[RECORD_TOKEN_LEN + 1];     /* the token's id; "" for none */
+	int64_t who_revision;               /* of its record: revoked when it has another, or none */
 	struct span query;
 	struct uuid tunnel_id; /* when the path names one */
 	struct directory_tunnel *tunnel;
 	struct span tail; /* what the path names last: a connector */
 	int64_t now;      /* microseconds since 1970 */
+	bool is_pending;  /* its change is on its way to the disk */
 };
+
+struct call *call_new(struct mgmt *m, struct http_call *http, void (*run)(struct call *c));
+/* Run it: now, or when all that came before have ended. */
+void call_run(struct call *c);
+void call_take_turn(struct call *c);
+/* Its change has been committed, or not: go on. */
+void call_resume(struct call *c);
+/* Has its token been revoked? */
+bool call_is_revoked(const struct call *c);
 
 /* --- Answers (answer.c) --- */
 
@@ -88,25 +124,43 @@ bool query_value(struct span query, const char *name, struct buf *out);
 
 /* --- Changes (change.c) --- */
 
+/* What became of a change, as store_commit says it. with is the caller's. */
+typedef void change_fn(struct call *c, void *with, enum store_result result, const struct err *err);
+
+#define CHANGE_RANGES_MAX 64
+
 struct change {
 	struct store_step steps[STORE_STEPS_MAX];
-	struct record_key keys[STORE_STEPS_MAX];
-	size_t count;
+	struct record_key keys[STORE_STEPS_MAX], ends[CHANGE_RANGES_MAX];
+	size_t count, end_count;
 	struct buf values; /* owned; the steps' values lie in it once `change_commit` has set them */
 	struct {
 		size_t at, len;
 	} where[STORE_STEPS_MAX];
-	const struct log *log; /* where `said` goes once it is done; NULL: nothing was said */
-	char said[256];
+	char said[256]; /* for the log, once it is done; "": nothing */
+	bool is_wiping; /* it drops a secret, which is to leave the disk */
+	/* While it is committed: */
+	struct call *call;
+	change_fn *done;
+	void *with;
+	enum store_result result;
+	int64_t revision;
+	struct err err, wipe_err;
+	struct loop_task task;
 };
+struct change *change_new(void);
 void change_put(
 	struct change *c, struct span prefix, struct span rest, struct span value, int64_t if_revision);
 void change_delete(struct change *c, struct span prefix, struct span rest);
+/* All records of the prefix from one key up to and without another; at most CHANGE_RANGES_MAX of these. */
+void change_delete_range(struct change *c, struct span prefix, struct span from, struct span to);
 bool change_put_tunnel(struct change *c, const struct tunnel_record *t, int64_t if_revision);
 /* What is said about it: in the same commit, and in the log. fields is a constant list of names. */
 void change_audit(struct change *c, struct call *call, const char *action, const struct uuid *tunnel,
 	const char *fields, int64_t version_before, int64_t version_after);
-enum store_result change_commit(struct change *c, struct store *s, struct err *err);
+/* Commit it, on the condition that the call's token is still good, and call done when it is on the disk and the edge has
+ * taken it over. The change is gone. */
+void change_commit(struct change *c, struct call *call, change_fn *done, void *with);
 void change_free(struct change *c);
 /* Steps that take a tunnel off its routes; there is room for them and a few more. */
 int routes_end(struct store *s, struct change *change, const struct uuid *id, struct err *err);

@@ -14,14 +14,15 @@
 
 /* One request that was granted. */
 struct grant {
-	char address[DIAL_NAME_MAX];
-	uint64_t until_ms; /* 0: free */
+	char address[DIAL_NAME_MAX]; /* its network's, where that is one client's */
+	uint64_t until_ms;           /* 0: free */
 };
 
 struct quick {
 	struct mgmt *m;
 	struct loop_timer timer;
 	int64_t started_us; /* what was made before a restart has its first time again */
+	bool is_ending;
 	struct grant grants[QUICK_ADDRESSES];
 };
 
@@ -36,20 +37,32 @@ static size_t quick_count(const struct quick *q)
 	return count;
 }
 
-/* A free entry for the address; NULL when it has had its share, or there is no room for more. */
-static struct grant *quick_grant(struct quick *q, const char *address, uint64_t now_ms)
+/* Has the address had its share, or is there no room to remember it? */
+static bool quick_may(const struct quick *q, const char *address, uint64_t now_ms)
 {
-	struct grant *free_one = NULL;
+	bool has_room = false;
 	int64_t has = 0;
 
 	for (size_t i = 0; i < QUICK_ADDRESSES; i++) {
-		struct grant *g = &q->grants[i];
+		const struct grant *g = &q->grants[i];
 		if (g->until_ms <= now_ms)
-			free_one = g;
+			has_room = true;
 		else
 			has += strcmp(g->address, address) == 0;
 	}
-	return has < q->m->conf->quick_per_address ? free_one : NULL;
+	return has_room && has < q->m->conf->quick_per_address;
+}
+
+/* In place of the one that ends first. */
+static void quick_count_grant(struct quick *q, const struct grant *g)
+{
+	struct grant *first = &q->grants[0];
+
+	for (size_t i = 1; q != NULL && i < QUICK_ADDRESSES; i++)
+		if (q->grants[i].until_ms < first->until_ms)
+			first = &q->grants[i];
+	if (q != NULL)
+		*first = *g;
 }
 
 /* --- Making one --- */
@@ -82,74 +95,105 @@ static void answer_made(struct call *c, const struct tunnel_record *t, const cha
 	buf_wipe(&base64);
 }
 
-/* STORE_CONFLICT: the name is taken. */
-static enum store_result quick_make(struct call *c, struct err *err)
+/* One on its way. */
+struct making {
+	struct tunnel_record t;
+	char label[LABEL_MAX];
+	char *host; /* owned */
+	unsigned char secret[SECRET_LEN];
+	int tries;
+	struct grant grant; /* counts once it is made */
+};
+
+static void quick_try(struct call *c, struct making *x);
+
+static void making_free(struct making *x)
 {
-	struct change *change = mem_alloc(sizeof(*change));
-	struct tunnel_record t = {.account = c->m->self.account,
+	secret_wipe(x->secret, sizeof(x->secret));
+	free(x->host);
+	free(x);
+}
+
+/* A conflict: the name is taken. */
+static void quick_made(struct call *c, void *with, enum store_result result, const struct err *err)
+{
+	struct making *x = with;
+
+	if (result == STORE_CONFLICT && x->tries < TRIES) {
+		quick_try(c, x);
+		return;
+	}
+	if (result == STORE_OK) {
+		answer_made(c, &x->t, x->host, span_of((const char *)x->secret, sizeof(x->secret)));
+		quick_count_grant(c->m->quick, &x->grant);
+	} else {
+		answer_failed(c, err);
+		answer_text(c->answer, 500, "the edge cannot make a tunnel now; try again later");
+	}
+	making_free(x);
+}
+
+static void quick_try(struct call *c, struct making *x)
+{
+	struct change *change = change_new();
+	struct route_record route = {.count = 1};
+	char none[] = "";
+	struct buf json = {0};
+
+	free(x->host);
+	do {
+		label_random(x->label);
+		x->host = mem_printf("%s.%s", x->label, c->m->conf->quick_domain);
+	} while (++x->tries < TRIES && registry_is_fixed(c->m->edge->registry, span_str(x->host)));
+	uuid_random(&x->t.id);
+	x->t.name = x->label;
+	route.pool = none;
+	route.tunnels[0] = x->t.id;
+	record_random_id(route.tag);
+	change_put_tunnel(change, &x->t, STORE_ABSENT);
+	route_record_print(&route, &json);
+	change_put(change, RECORD_ROUTE, span_str(x->host), buf_span(&json), STORE_ABSENT);
+	change_audit(change, c, "quick", &x->t.id, "", 0, 1);
+	change_commit(change, c, quick_made, x);
+	buf_free(&json);
+}
+
+static void quick_make(struct call *c, const struct grant *g)
+{
+	struct making *x = mem_alloc(sizeof(*x));
+
+	x->grant = *g;
+	x->t = (struct tunnel_record){.account = c->m->self.account,
 		.is_quick = true,
 		.created_at = c->now,
 		.current = {.version = 1}};
-	struct route_record route = {.count = 1};
-	char label[LABEL_MAX], none[] = "";
-	unsigned char secret[SECRET_LEN];
-	struct buf json = {0};
-
-	label_random(label);
-	if (RAND_bytes(secret, sizeof(secret)) != 1)
+	if (RAND_bytes(x->secret, sizeof(x->secret)) != 1)
 		abort();
-	uuid_random(&t.id);
-	t.name = label;
-	route.pool = none;
-	route.tunnels[0] = t.id;
-	record_random_id(route.tag);
-	record_proof(span_str(t.account), span_of((const char *)secret, sizeof(secret)), t.current.proof);
-	char *host = mem_printf("%s.%s", label, c->m->conf->quick_domain);
-	change_put_tunnel(change, &t, STORE_ABSENT);
-	route_record_print(&route, &json);
-	change_put(change, RECORD_ROUTE, span_str(host), buf_span(&json), STORE_ABSENT);
-	change_audit(change, c, "quick", &t.id, "", 0, 1);
-	enum store_result result = registry_is_fixed(c->m->edge->registry, span_str(host))
-					   ? STORE_CONFLICT
-					   : change_commit(change, c->m->store, err);
-	if (result == STORE_OK)
-		answer_made(c, &t, host, span_of((const char *)secret, sizeof(secret)));
-	secret_wipe(secret, sizeof(secret));
-	free(host);
-	buf_free(&json);
-	change_free(change);
-	return result;
+	record_proof(span_str(x->t.account), span_of((const char *)x->secret, sizeof(x->secret)),
+		x->t.current.proof);
+	quick_try(c, x);
 }
 
 void quick_request(struct call *c)
 {
 	struct quick *q = c->m->quick;
-	uint64_t now_ms = loop_now_ms(c->m->edge->worker->loop);
-	struct err err = {0};
+	struct grant grant = {.until_ms = loop_now_ms(c->m->edge->worker->loop) + QUICK_HOUR_MS};
 
 	if (!span_eq(c->request->method, SPAN("POST"))) {
 		answer_text(c->answer, 405, "only POST here");
 		c->answer->allow = "POST";
 		return;
 	}
-	struct grant *g = quick_grant(q, c->request->address, now_ms);
-	if (g == NULL || (int64_t)quick_count(q) >= c->m->conf->quick_max) {
+	dial_network_name(c->request->address, grant.address);
+	bool may = q != NULL && quick_may(q, grant.address, grant.until_ms - QUICK_HOUR_MS);
+	if (!may || (int64_t)quick_count(q) >= c->m->conf->quick_max) {
 		answer_text(c->answer, 429,
-			g == NULL ? "too many quick tunnels from this address; try again in an hour"
-				  : "this edge has no room for another quick tunnel; try again later");
-		c->answer->retry_after_s = g == NULL ? QUICK_HOUR_MS / 1000 : 60;
+			!may ? "too many quick tunnels from this address; try again in an hour"
+			     : "this edge has no room for another quick tunnel; try again later");
+		c->answer->retry_after_s = !may ? QUICK_HOUR_MS / 1000 : 60;
 		return;
 	}
-	enum store_result result = STORE_CONFLICT;
-	for (int i = 0; i < TRIES && result == STORE_CONFLICT; i++)
-		result = quick_make(c, &err);
-	if (result == STORE_OK) {
-		snprintf(g->address, sizeof(g->address), "%s", c->request->address);
-		g->until_ms = now_ms + QUICK_HOUR_MS;
-		return;
-	}
-	answer_failed(c, &err);
-	answer_text(c->answer, 500, "the edge cannot make a tunnel now; try again later");
+	quick_make(c, &grant);
 }
 
 /* --- Ending them --- */
@@ -166,33 +210,75 @@ static bool is_over(const struct quick *q, const struct directory_tunnel *t, int
 	return now - since > conf->quick_first_ns / 1000;
 }
 
-static void quick_end(struct quick *q, const struct uuid *id)
+/* The next one that is over; NULL when there is none. */
+static const struct directory_tunnel *quick_over(const struct quick *q)
 {
-	struct change *change = mem_alloc(sizeof(*change));
-	struct err err = {0};
-	char text[UUID_TEXT_LEN + 1];
+	int64_t now = rfc3339_now();
 
-	uuid_print(id, text);
-	if (routes_end(q->m->store, change, id, &err) == 0)
-		change_delete(change, RECORD_TUNNEL, span_str(text));
-	if (change->count == 0 || change_commit(change, q->m->store, &err) != STORE_OK)
-		log_line(q->m->edge->worker->log, LOG_ERROR, "a quick tunnel cannot be ended",
-			"tunnel=%s error=\"%s\"", text, err.text);
+	list_for_each (n, directory_all(q->m->edge->directory)) {
+		const struct directory_tunnel *t = list_entry(n, struct directory_tunnel, node);
+		if (is_over(q, t, now))
+			return t;
+	}
+	return NULL;
+}
+
+static void quick_end(struct call *c);
+
+static void quick_ended(struct call *c, void *with, enum store_result result, const struct err *err)
+{
+	char *id = with;
+
+	if (result == STORE_OK)
+		log_line(c->m->edge->worker->log, LOG_INFO, "quick tunnel ended", "tunnel=%s", id);
 	else
-		log_line(q->m->edge->worker->log, LOG_INFO, "quick tunnel ended", "tunnel=%s", text);
+		log_line(c->m->edge->worker->log, LOG_ERROR, "a quick tunnel cannot be ended",
+			"tunnel=%s error=\"%s\"", id, err->text);
+	free(id);
+	/* One after the other; after a failure not before the next look. */
+	if (result == STORE_OK)
+		quick_end(c);
+	if (!c->is_pending && c->m->quick != NULL)
+		c->m->quick->is_ending = false;
+}
+
+static void quick_end(struct call *c)
+{
+	const struct directory_tunnel *t = c->m->quick != NULL ? quick_over(c->m->quick) : NULL;
+	struct change *change;
+	struct err err = {0};
+	char id[UUID_TEXT_LEN + 1];
+
+	if (t == NULL)
+		return;
+	change = change_new();
+	uuid_print(&t->record.id, id);
+	int rc = routes_end(c->m->store, change, &t->record.id, &err);
+	change_delete(change, RECORD_TUNNEL, span_str(id));
+	if (rc == 0) {
+		change_commit(change, c, quick_ended, mem_strdup(id));
+		return;
+	}
 	change_free(change);
+	log_line(c->m->edge->worker->log, LOG_ERROR, "a quick tunnel cannot be ended",
+		"tunnel=%s error=\"%s\"", id, err.text);
+}
+
+/* The turn of whoever ends them. */
+static void quick_turn(struct call *c)
+{
+	quick_end(c);
+	if (!c->is_pending && c->m->quick != NULL)
+		c->m->quick->is_ending = false;
 }
 
 static void quick_on_timer(void *arg)
 {
 	struct quick *q = arg;
-	int64_t now = rfc3339_now();
 
-	list_for_each_safe (n, directory_all(q->m->edge->directory)) {
-		const struct directory_tunnel *t = list_entry(n, struct directory_tunnel, node);
-		struct uuid id = t->record.id;
-		if (is_over(q, t, now))
-			quick_end(q, &id);
+	if (!q->is_ending && quick_over(q) != NULL) {
+		q->is_ending = true;
+		call_take_turn(call_new(q->m, NULL, quick_turn));
 	}
 	loop_timer_start(&q->timer, QUICK_LOOK_MS);
 }

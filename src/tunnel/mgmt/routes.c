@@ -92,14 +92,14 @@ static bool has_room(struct call *c)
 /* --- Answers --- */
 
 static void answer_route(
-	struct call *c, const struct route_record *r, const char *name, const char *changed, const char *pool)
+	struct call *c, bool is_lb, const char *tag, const char *name, const char *changed, const char *pool)
 {
 	json_t *result;
 
-	if (r->is_lb)
+	if (is_lb)
 		result = json_pack("{s:s, s:s}", "load_balancer", changed, "pool", pool);
 	else
-		result = json_pack("{s:s, s:s, s:s}", "cname", changed, "name", name, "dns_tag", r->tag);
+		result = json_pack("{s:s, s:s, s:s}", "cname", changed, "name", name, "dns_tag", tag);
 	answer_ok(c->answer, result);
 }
 
@@ -109,25 +109,44 @@ static void answer_taken(struct call *c)
 		c->answer, 400, CODE_NOT_FOUND, "An A, AAAA, or CNAME record with that host already exists.");
 }
 
+/* What is to be answered once it is done. */
+struct routing {
+	bool is_lb;
+	char tag[RECORD_ID_LEN + 1];
+	char *name;                 /* owned */
+	const char *changed, *pool; /* constant */
+};
+
+static void routed(struct call *c, void *with, enum store_result result, const struct err *err)
+{
+	struct routing *x = with;
+
+	if (result == STORE_OK) {
+		answer_route(c, x->is_lb, x->tag, x->name, x->changed, x->pool);
+	} else if (result == STORE_CONFLICT) {
+		answer_taken(c);
+	} else {
+		answer_failed(c, err);
+	}
+	free(x->name);
+	free(x);
+}
+
 static void commit_route(struct call *c, const struct route_record *r, const char *name, int64_t revision,
 	const char *changed, const char *pool)
 {
-	struct change *change = mem_alloc(sizeof(*change));
+	struct change *change = change_new();
+	struct routing *x = mem_alloc(sizeof(*x));
 	const struct tunnel_record *t = &c->tunnel->record;
 	struct buf json = {0};
-	struct err err = {0};
 
+	*x = (struct routing){.is_lb = r->is_lb, .name = mem_strdup(name), .changed = changed, .pool = pool};
+	memcpy(x->tag, r->tag, sizeof(x->tag));
 	route_record_print(r, &json);
 	change_put(change, RECORD_ROUTE, span_str(name), buf_span(&json), revision);
 	change_audit(change, c, "route", &t->id, "hostname", t->current.version, t->current.version);
-	switch (change_commit(change, c->m->store, &err)) {
-	case STORE_OK: answer_route(c, r, name, changed, pool); break;
-	case STORE_CONFLICT: answer_taken(c); break;
-	case STORE_MISSING:
-	case STORE_FAILED: answer_failed(c, &err); break;
-	}
+	change_commit(change, c, routed, x);
 	buf_free(&json);
-	change_free(change);
 }
 
 /* --- Deciding --- */
@@ -140,7 +159,7 @@ static void route_dns(struct call *c, const struct decode_route *body, const cha
 
 	record_random_id(r.tag);
 	if (there && !x->route.is_lb && x->route.count == 1 && route_has(&x->route, &c->tunnel->record.id))
-		answer_route(c, &x->route, name, "unchanged", "");
+		answer_route(c, false, x->route.tag, name, "unchanged", "");
 	else if (there && !body->overwrite)
 		answer_taken(c);
 	else if (has_room(c))
@@ -161,7 +180,7 @@ static void route_lb(struct call *c, const struct decode_route *body, const char
 	bool same_pool = there && strcmp(r.pool, body->pool) == 0;
 	const char *pool = same_pool ? (has ? "unchanged" : "updated") : "new";
 	if (has && same_pool) {
-		answer_route(c, &r, name, "unchanged", pool);
+		answer_route(c, true, r.tag, name, "unchanged", pool);
 		return;
 	}
 	if (!has && r.count == RECORD_LB_MAX) {

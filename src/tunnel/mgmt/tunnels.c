@@ -72,51 +72,68 @@ static json_t *credentials_file(const struct directory_tunnel *t, const struct s
 	return file;
 }
 
-static void answer_created(struct call *c, const struct uuid *id, const struct secret *secret)
-{
-	const struct directory_tunnel *t = directory_get(c->m->edge->directory, id);
-	json_t *object = view_tunnel(c, t);
+/* What is needed once it is there. */
+struct creating {
+	struct secret secret;
+};
 
-	json_object_set_new(object, "credentials_file", credentials_file(t, secret));
-	json_object_set_new(object, "token", view_token(t, secret_span(secret)));
+static void answer_created(struct call *c, const struct secret *secret)
+{
+	json_t *object = view_tunnel(c, c->tunnel);
+
+	json_object_set_new(object, "credentials_file", credentials_file(c->tunnel, secret));
+	json_object_set_new(object, "token", view_token(c->tunnel, secret_span(secret)));
 	c->answer->is_secret = true;
 	c->m->metrics.created++;
 	answer_ok(c->answer, object);
 }
 
+static void created(struct call *c, void *with, enum store_result result, const struct err *err)
+{
+	struct creating *x = with;
+
+	if (result == STORE_OK)
+		c->tunnel = directory_get(c->m->edge->directory, &c->tunnel_id);
+	if (c->tunnel != NULL)
+		answer_created(c, &x->secret);
+	else if (result == STORE_CONFLICT)
+		answer_error(c->answer, 409, CODE_NAME_TAKEN,
+			"You already have a tunnel with this name. Delete the existing tunnel, or "
+			"choose a different name for your new tunnel");
+	else
+		answer_failed(c, err);
+	secret_free(&x->secret);
+	free(x);
+}
+
+/* The secret goes from body to whoever answers. */
 static void create(struct call *c, struct decode_tunnel *body)
 {
-	struct change *change = mem_alloc(sizeof(*change));
+	struct change *change = change_new();
 	struct tunnel_record t = {.name = body->name,
 		.account = c->m->self.account,
 		.is_remote = body->is_remote,
 		.created_at = c->now,
 		.current = {.version = 1}};
-	struct err err = {0};
 	char id[UUID_TEXT_LEN + 1];
 
 	uuid_random(&t.id);
 	uuid_print(&t.id, id);
 	if (!set_secret(c, &t, &t.current, &body->secret) || !change_put_tunnel(change, &t, STORE_ABSENT)) {
+		struct err err;
 		err_set(&err, "a secret cannot be sealed");
 		answer_failed(c, &err);
+		change_free(change);
 	} else {
+		struct creating *x = mem_alloc(sizeof(*x));
+		x->secret = body->secret;
+		body->secret = (struct secret){0};
+		c->tunnel_id = t.id;
 		change_put(change, RECORD_NAME, span_str(t.name), span_str(id), STORE_ABSENT);
 		change_audit(change, c, "create", &t.id, "name tunnel_secret config_src", 0, 1);
-		switch (change_commit(change, c->m->store, &err)) {
-		case STORE_OK: answer_created(c, &t.id, &body->secret); break;
-		case STORE_CONFLICT:
-			answer_error(c->answer, 409, CODE_NAME_TAKEN,
-				"You already have a tunnel with this name. Delete the existing tunnel, or "
-				"choose a "
-				"different name for your new tunnel");
-			break;
-		case STORE_MISSING:
-		case STORE_FAILED: answer_failed(c, &err); break;
-		}
+		change_commit(change, c, created, x);
 	}
 	record_secret_free(&t.current);
-	change_free(change);
 }
 
 /* Names of credentials files' tunnels stand in no store. */
@@ -268,39 +285,51 @@ static void answer_edited(struct call *c)
 	answer_ok(c->answer, object);
 }
 
+/* What is to be said of it once it is done. */
+struct editing {
+	bool rotated, changed;
+};
+
+static void edited(struct call *c, void *with, enum store_result result, const struct err *err)
+{
+	struct editing *x = with;
+
+	if (result == STORE_OK) {
+		c->m->metrics.rotated += x->rotated;
+		if (x->changed)
+			log_stale(c, c->tunnel);
+		answer_edited(c);
+	} else if (result == STORE_CONFLICT) {
+		answer_error(c->answer, 409, CODE_NAME_TAKEN, "You already have a tunnel with this name");
+	} else {
+		answer_failed(c, err);
+	}
+	free(x);
+}
+
 static void commit_edit(struct call *c, const struct tunnel_record *t, bool renamed, bool changed)
 {
 	const struct tunnel_record *was = &c->tunnel->record;
-	struct change *change = mem_alloc(sizeof(*change));
-	struct err err = {0};
+	struct change *change = change_new();
+	struct editing *x = mem_alloc(sizeof(*x));
 	char id[UUID_TEXT_LEN + 1];
-	bool rotated = t->current.version != was->current.version;
 
+	*x = (struct editing){.rotated = t->current.version != was->current.version, .changed = changed};
 	uuid_print(&t->id, id);
 	change_put_tunnel(change, t, c->tunnel->revision);
 	if (renamed) {
 		change_put(change, RECORD_NAME, span_str(t->name), span_str(id), STORE_ABSENT);
 		change_delete(change, RECORD_NAME, span_str(was->name));
 	}
-	const char *fields = renamed && rotated ? "name tunnel_secret"
-			     : renamed          ? "name"
-			     : rotated          ? "tunnel_secret"
-						: "previous_tunnel_secret_expires_at";
+	const char *fields = renamed && x->rotated ? "name tunnel_secret"
+			     : renamed             ? "name"
+			     : x->rotated          ? "tunnel_secret"
+						   : "previous_tunnel_secret_expires_at";
 	change_audit(change, c, "edit", &t->id, fields, was->current.version, t->current.version);
-	switch (change_commit(change, c->m->store, &err)) {
-	case STORE_OK:
-		c->m->metrics.rotated += rotated;
-		if (changed)
-			log_stale(c, c->tunnel);
-		answer_edited(c);
-		break;
-	case STORE_CONFLICT:
-		answer_error(c->answer, 409, CODE_NAME_TAKEN, "You already have a tunnel with this name");
-		break;
-	case STORE_MISSING:
-	case STORE_FAILED: answer_failed(c, &err); break;
-	}
-	change_free(change);
+	/* A secret that neither record has any more. */
+	change->is_wiping = changed && t->previous.version != was->current.version;
+	change->is_wiping = change->is_wiping || (x->rotated && was->previous.version > 0);
+	change_commit(change, c, edited, x);
 }
 
 static void edit(struct call *c, struct decode_tunnel *body)
@@ -347,13 +376,23 @@ void tunnel_edit(struct call *c)
 
 /* --- Deleting --- */
 
+static void deleted(struct call *c, void *with, enum store_result result, const struct err *err)
+{
+	(void)with;
+	if (result == STORE_OK) {
+		c->m->metrics.deleted++;
+		answer_ok(c->answer, view_tunnel(c, c->tunnel));
+	} else {
+		answer_failed(c, err);
+	}
+}
+
 /* What is left of it: who it was, and when. The secrets go. */
 static void commit_delete(struct call *c)
 {
-	struct change *change = mem_alloc(sizeof(*change));
+	struct change *change = change_new();
 	struct tunnel_record t;
 	struct err err = {0};
-	enum store_result result = STORE_FAILED;
 
 	tunnel_record_copy(&c->tunnel->record, &t);
 	t.deleted_at = c->now;
@@ -364,22 +403,13 @@ static void commit_delete(struct call *c)
 		change_put_tunnel(change, &t, c->tunnel->revision);
 		change_delete(change, RECORD_NAME, span_str(t.name));
 		change_audit(change, c, "delete", &t.id, "deleted_at", t.current.version, t.current.version);
-		result = change_commit(change, c->m->store, &err);
-	}
-	switch (result) {
-	case STORE_OK:
-		c->m->metrics.deleted++;
-		answer_ok(c->answer, view_tunnel(c, c->tunnel));
-		break;
-	case STORE_CONFLICT:
-		err_set(&err, "a tunnel or a route was changed meanwhile");
+		change->is_wiping = true;
+		change_commit(change, c, deleted, NULL);
+	} else {
 		answer_failed(c, &err);
-		break;
-	case STORE_MISSING:
-	case STORE_FAILED: answer_failed(c, &err); break;
+		change_free(change);
 	}
 	tunnel_record_free(&t);
-	change_free(change);
 }
 
 void tunnel_delete(struct call *c)
