@@ -4,6 +4,8 @@
 
 #include "common/base/rfc3339.h"
 
+#define FIRST_US INT64_C(-62135596800000000) /* 0001-01-01 */
+#define END_US INT64_C(253402300800000000)   /* 10000-01-01 */
 #define SECOND_US INT64_C(1000000)
 
 /* Days from 1970-01-01 to the first of March 0000 and to any day, years beginning in March so that leap days come last. */
@@ -93,7 +95,7 @@ bool rfc3339_parse(struct span s, int64_t *us)
 		second = 59;
 	int64_t minutes = (days_of(year, month, day) * 24 + hour) * 60 + minute - offset;
 	*us = (minutes * 60 + second) * SECOND_US + fraction;
-	return true;
+	return *us >= FIRST_US && *us < END_US; /* in UTC too */
 }
 
 void rfc3339_print(int64_t us, int digits, char out[RFC3339_TEXT_MAX])
@@ -114,7 +116,9 @@ void rfc3339_print(int64_t us, int digits, char out[RFC3339_TEXT_MAX])
 		for (int i = digits; i < 6; i++)
 			unit *= 10;
 	gmtime_r(&seconds, &utc);
-	size_t len = strftime(out, RFC3339_TEXT_MAX, "%Y-%m-%dT%H:%M:%S", &utc);
+	/* Four digits, which %Y of the C library does not see to. */
+	size_t len = (size_t)snprintf(out, RFC3339_TEXT_MAX, "%04d", utc.tm_year + 1900);
+	len += strftime(out + len, RFC3339_TEXT_MAX - len, "-%m-%dT%H:%M:%S", &utc);
 	if (digits > 0)
 		len += (size_t)snprintf(
 			out + len, RFC3339_TEXT_MAX - len, ".%0*d", digits, (int)(fraction / unit));
