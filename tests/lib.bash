@@ -168,6 +168,16 @@ value() {
   grep '^{' "$(file_of "$2.out")" | jq -rc "$1"
 }
 
+# are_records SCHEMA: the lines on standard input, of which there is one at least, fit share/schema/SCHEMA.json.
+are_records() {
+  /usr/bin/python3 -c 'import json, sys, jsonschema
+check = jsonschema.Draft202012Validator(json.load(open(sys.argv[1])))
+lines = sys.stdin.read().splitlines()
+assert lines, "no records"
+for line in lines:
+    check.validate(json.loads(line))' "$top/share/schema/$1.json"
+}
+
 # --- The tunnel ---
 
 # credentials NAME [ID]: NAME.json of a tunnel, with a random secret.

@@ -83,6 +83,10 @@ same_options() {
   same_options tunnel.1 "$bin/tunnel" edge token -- 'tunnel edge token, tunnel edge cert' 'All commands'
 }
 
+@test "tunnel(1) has the options of tunnel edge audit" {
+  same_options tunnel.1 "$bin/tunnel" edge audit -- 'tunnel edge audit' 'All commands'
+}
+
 @test "tunnel(1) has the options of tunnel quick" {
   same_options tunnel.1 "$bin/tunnel" quick -- 'tunnel quick' 'A service by options' 'All commands'
 }

@@ -241,6 +241,41 @@ PY
   refused 404 1003 GET "/$id"
 }
 
+@test "store: since when a tunnel has, or has not, its connections is known after a restart and after a crash" {
+  start_api
+  create never
+  never=$id
+  create down
+  connect connector down.token
+  stop connector
+  within 5 is_down
+  down=$(ask GET "/$id" '.result | [.status, .conns_active_at, .conns_inactive_at]')
+  stop edge
+  start_api
+  [ "$(ask GET "/$id" '.result | [.status, .conns_active_at, .conns_inactive_at]')" = "$down" ]
+  [ "$(ask GET "/$never" '.result | [.status, .conns_active_at, .conns_inactive_at == .created_at]')" = '["inactive",null,true]' ]
+  connect connector down.token
+  [ "$(ask GET "/$id" '.result | [.status, .conns_inactive_at]')" = '["healthy",null]' ]
+  since=$(ask GET "/$id" .result.conns_active_at)
+  within 15 is_written # it was at rest for as long as that takes
+  signal edge KILL
+  ended edge
+  stop connector KILL
+  restart=$(date -u +%FT%T)
+  start_api
+  [ "$(ask GET "/$id" .result.status)" = down ]
+  [[ $(ask GET "/$id" .result.conns_inactive_at) > $restart ]]
+  [ "$since" != null ]
+}
+
+is_down() {
+  [ "$(ask GET "/$id" .result.status)" = down ]
+}
+
+is_written() {
+  [ "$(stored "seen/$id" '.active_at > .inactive_at')" = true ]
+}
+
 @test "store: an edge without the API keeps its store in order too" {
   start_api
   create demo
@@ -248,4 +283,37 @@ PY
   stop edge
   start_edge --store edge.db --keep-deleted 1s
   within 10 has_keys tunnel/ 0
+}
+
+@test "store: tunnel edge audit tells who changed what, of one tunnel and of a time, also while the edge runs" {
+  start_api
+  create home
+  ask PATCH "/$id" .result.tunnel_secret_version -d "{\"tunnel_secret\":\"$(secret)\"}"
+  home=$id
+  create other
+  "$tunnel" edge token make --store edge.db --label 'for ci' -o ci
+  as=ci ask DELETE "/$id" .success
+  audit=("$tunnel" edge audit --store edge.db)
+  run -0 --separate-stderr "${audit[@]}"
+  [ "${#lines[@]}" = 4 ]
+  [[ ${lines[0]} =~ ^20[0-9-]+T[0-9:]+Z\ \ create\ +$home\ \ home\ +by\ [0-9a-f]{12}\ \ from\ 127.0.0.1\ \ name\ tunnel_secret\ config_src$ ]]
+  [[ ${lines[1]} = *" edit "*" tunnel_secret 1 -> 2" ]]
+  [[ ${lines[3]} = *" delete "*' other '*" (for ci) "*" deleted_at" ]]
+  run -0 "${audit[@]}" --tunnel home
+  [ "${#lines[@]}" = 2 ]
+  run -0 "${audit[@]}" --tunnel "$home" --until 1h
+  [ -z "$output" ]
+  run -0 "${audit[@]}" --since 1h --until 2999-01-01T00:00:00Z --json
+  [ "${#lines[@]}" = 4 ]
+  are_records tunnel <<<"$output"
+  [ "$(jq -c '[.kind, .event, .target.tunnel == "'"$home"'", .tunnel.action, .tunnel.fields, .tunnel.version_after]' <<<"${lines[1]}")" = \
+    '["event","audit",true,"edit",["tunnel_secret"],2]' ]
+  run -0 "${audit[@]}" --since 2999-01-01T00:00:00Z
+  [ -z "$output" ]
+  run -2 "${audit[@]}" --since yesterday
+  [[ $output = *'--since yesterday: neither a time'* ]]
+  run -2 "$tunnel" edge audit
+  run -3 "$tunnel" edge audit --store none.db
+  [[ $output = *'store none.db: No such file'* ]]
+  [ ! -e none.db ]
 }

@@ -52,6 +52,40 @@ static void check_config(struct span in)
 	buf_free(&wrapped);
 }
 
+/* What is read can be written, and read again as the same. */
+static void check_audit(struct span in)
+{
+	struct audit_record a, back;
+	struct err err = {{0}};
+	struct buf text = {0};
+
+	if (audit_record_parse(in, &a, &err) < 0) {
+		MUST(err.text[0] != '\0' && a.token == NULL && a.fields == NULL);
+		return;
+	}
+	MUST(audit_record_print(&a, &text) == 0);
+	MUST(audit_record_parse(buf_span(&text), &back, &err) == 0);
+	MUST(a.at == back.at && strcmp(a.action, back.action) == 0 && strcmp(a.token, back.token) == 0 &&
+		a.version_after == back.version_after);
+	audit_record_free(&a);
+	audit_record_free(&back);
+	buf_free(&text);
+}
+
+static void check_seen(struct span in)
+{
+	struct seen_record s, back;
+	struct err err = {{0}};
+	struct buf text = {0};
+
+	if (seen_record_parse(in, &s, &err) < 0)
+		return;
+	MUST(seen_record_print(&s, &text) == 0);
+	MUST(seen_record_parse(buf_span(&text), &back, &err) == 0);
+	MUST(s.active_at == back.active_at && s.inactive_at == back.inactive_at);
+	buf_free(&text);
+}
+
 static void check_records(struct span in)
 {
 	struct tunnel_record tunnel;
@@ -85,5 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_route(in);
 	check_config(in);
 	check_records(in);
+	check_audit(in);
+	check_seen(in);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include "common/base/out.h"
 #include "tunnel/cmd/announce.h"
 #include "tunnel/cmd/cmd.h"
+#include "tunnel/cmd/edge_audit.h"
 #include "tunnel/cmd/edge_conf.h"
 #include "tunnel/cmd/edge_token.h"
 #include "tunnel/cmd/process.h"
@@ -150,6 +151,8 @@ int cmd_edge(int argc, char **argv)
 		return edge_token(argc - 1, argv + 1);
 	if (argc > 0 && strcmp(argv[0], "cert") == 0)
 		return edge_cert(argc - 1, argv + 1);
+	if (argc > 0 && strcmp(argv[0], "audit") == 0)
+		return edge_audit(argc - 1, argv + 1);
 
 	switch (edge_flags_read(&flags, argc, argv, &err)) {
 	case OPT_DONE: break;

@@ -26,6 +26,7 @@ struct directory_tunnel {
 	struct list clients;            /* its connectors (roster.h) */
 	size_t live;                    /* their connections that are not lost */
 	int64_t active_at, inactive_at; /* since when it has, or has not, a connection; 0: never had one */
+	struct seen_record seen;        /* of these two what the store has */
 	struct directory_config config; /* the newest of the store */
 	struct directory_config told;   /* what a connector last pushed */
 };

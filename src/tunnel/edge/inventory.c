@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
+#include "common/base/rfc3339.h"
 #include "tunnel/edge/configure.h"
 #include "tunnel/edge/connector.h"
 #include "tunnel/edge/inventory.h"
@@ -116,9 +117,27 @@ static int load(struct edge *e, struct span prefix, struct err *err)
 	return l.failed ? -1 : 0;
 }
 
+/* Whoever was connected when the edge ended is not so now: the tunnel is without a connection since that start, for all that
+ * is known. */
+static void on_seen(void *arg, const struct store_record *r)
+{
+	struct edge *e = arg;
+	struct uuid id;
+	struct err ignored;
+	bool is_id = uuid_parse(span_skip(r->key, RECORD_SEEN.len), &id);
+	struct directory_tunnel *t = is_id ? directory_get(e->directory, &id) : NULL;
+
+	if (t == NULL || t->record.is_fixed || seen_record_parse(r->value, &t->seen, &ignored) < 0)
+		return;
+	t->active_at = t->seen.active_at;
+	t->inactive_at = t->seen.inactive_at > t->seen.active_at ? t->seen.inactive_at : rfc3339_now();
+}
+
 int inventory_load_tunnels(struct edge *e, struct err *err)
 {
-	return load(e, RECORD_TUNNEL, err);
+	if (load(e, RECORD_TUNNEL, err) < 0)
+		return -1;
+	return store_list(e->conf->store, RECORD_SEEN, SPAN(""), 0, on_seen, e, err) == STORE_OK ? 0 : -1;
 }
 
 static void on_change(void *arg, const struct store_record *r)

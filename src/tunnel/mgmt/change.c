@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
-#include "common/base/rfc3339.h"
 #include "tunnel/mgmt/private.h"
 
 struct change *change_new(void)
@@ -56,39 +55,25 @@ bool change_put_tunnel(struct change *c, const struct tunnel_record *t, int64_t 
 	return ok;
 }
 
-/* "a b" as a list. */
-static json_t *words(const char *text)
-{
-	json_t *list = json_array();
-	struct span word, rest = span_str(text);
-
-	while (rest.len > 0) {
-		word = span_cut(rest, ' ', &rest);
-		json_array_append_new(list, json_stringn(word.p, word.len));
-	}
-	return list;
-}
-
 void change_audit(struct change *c, struct call *call, const char *action, const struct uuid *tunnel,
 	const char *fields, int64_t version_before, int64_t version_after)
 {
-	const char *who = call->who;
-	char id[UUID_TEXT_LEN + 1], at[RFC3339_TEXT_MAX], key[64];
+	char id[UUID_TEXT_LEN + 1], key[64];
+	char *texts[] = {mem_strdup(call->who), mem_strdup(call->request->address), mem_strdup(action),
+		mem_strdup(fields)};
+	struct audit_record record = {
+		call->now, *tunnel, texts[0], texts[1], texts[2], texts[3], version_before, version_after};
+	struct buf text = {0};
 
 	uuid_print(tunnel, id);
-	rfc3339_print(call->now, 6, at);
 	snprintf(key, sizeof(key), "%016llx-%08llx", (unsigned long long)call->now,
 		(unsigned long long)(call->m->seed++ & 0xffffffff));
-	json_t *record = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:I}", "time", at, "token", who,
-		"address", call->request->address, "action", action, "tunnel", id, "fields", words(fields),
-		"version_before", (json_int_t)version_before, "version_after", (json_int_t)version_after);
-	char *text = json_dumps(record, JSON_COMPACT);
-	if (text != NULL)
-		change_put(c, RECORD_AUDIT, span_str(key), span_str(text), STORE_ABSENT);
-	free(text);
-	json_decref(record);
+	if (audit_record_print(&record, &text) == 0)
+		change_put(c, RECORD_AUDIT, span_str(key), buf_span(&text), STORE_ABSENT);
 	snprintf(c->said, sizeof(c->said), "action=%s tunnel=%s token=%s fields=\"%s\" version=%lld", action,
-		id, who, fields, (long long)version_after);
+		id, call->who, fields, (long long)version_after);
+	buf_free(&text);
+	audit_record_free(&record);
 }
 
 /* --- Committing --- */

@@ -417,6 +417,7 @@ struct mgmt *mgmt_start(struct edge *e, const struct mgmt_conf *conf, struct err
 		return NULL;
 	}
 	m->prune = prune_new(m);
+	m->activity = activity_new(m);
 	if (conf->quick_domain != NULL)
 		m->quick = quick_new(m);
 	e->more_metrics = mgmt_metrics;
@@ -450,6 +451,7 @@ void mgmt_stop(struct mgmt *m, void (*stopped)(void *arg), void *arg)
 	m->prune = NULL;
 	quick_free(m->quick);
 	m->quick = NULL;
+	activity_end(m->activity);
 	if (m->http != NULL) {
 		loop_timer_start(&m->stop, MGMT_STOP_MS);
 		http_drain(m->http, false);
@@ -464,6 +466,7 @@ void mgmt_free(struct mgmt *m)
 	m->edge->more_metrics = NULL;
 	m->edge->changed = NULL;
 	prune_free(m->prune);
+	activity_free(m->activity);
 	quick_free(m->quick);
 	http_free(m->http);
 	loop_task_cancel(&m->next);

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "tunnel/mgmt/activity.h"
 #include "tunnel/mgmt/auth.h"
 #include "tunnel/mgmt/http.h"
 #include "tunnel/mgmt/mgmt.h"
@@ -27,6 +28,7 @@ struct mgmt {
 	struct auth *auth;
 	struct quick *quick; /* NULL: off */
 	struct prune *prune;
+	struct activity *activity;
 	struct mgmt_metrics metrics;
 	uint64_t seed;     /* of audit keys */
 	struct call *turn; /* that changes the store now; NULL: none */

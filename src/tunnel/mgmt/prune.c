@@ -66,6 +66,7 @@ static void forget_tunnel(struct change *change, const struct directory_tunnel *
 	snprintf(from, sizeof(from), "%s/", id);
 	snprintf(to, sizeof(to), "%s%c", id, '/' + 1);
 	change_delete(change, RECORD_TUNNEL, span_str(id));
+	change_delete(change, RECORD_SEEN, span_str(id));
 	change_delete_range(change, RECORD_CONFIG, span_str(from), span_str(to));
 }
 

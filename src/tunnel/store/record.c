@@ -6,6 +6,7 @@
 
 #include "common/base/base64.h"
 #include "common/base/mem.h"
+#include "common/base/rfc3339.h"
 #include "tunnel/store/record.h"
 
 struct span record_key(struct record_key *k, struct span prefix, struct span rest)
@@ -311,6 +312,105 @@ void route_record_free(struct route_record *r)
 {
 	free(r->pool);
 	*r = (struct route_record){0};
+}
+
+/* --- When tunnels had connections --- */
+
+int seen_record_print(const struct seen_record *s, struct buf *out)
+{
+	return print_json(json_pack("{s:I, s:I}", "active_at", (json_int_t)s->active_at, "inactive_at",
+				  (json_int_t)s->inactive_at),
+		out);
+}
+
+int seen_record_parse(struct span json, struct seen_record *out, struct err *err)
+{
+	json_t *object = parse_object(json, "a tunnel's connections", err);
+
+	*out = (struct seen_record){0};
+	if (object == NULL)
+		return -1;
+	*out = (struct seen_record){number_of(object, "active_at"), number_of(object, "inactive_at")};
+	json_decref(object);
+	return 0;
+}
+
+/* --- What was changed --- */
+
+/* "a b" as a list. */
+static json_t *words(const char *text)
+{
+	json_t *list = json_array();
+	struct span word, rest = span_str(text);
+
+	while (rest.len > 0) {
+		word = span_cut(rest, ' ', &rest);
+		json_array_append_new(list, json_stringn(word.p, word.len));
+	}
+	return list;
+}
+
+/* And back. */
+static char *text_of_words(const json_t *list)
+{
+	struct buf text = {0};
+	const json_t *word;
+	size_t i;
+
+	json_array_foreach(list, i, word)
+	{
+		if (i > 0)
+			buf_add_char(&text, ' ');
+		buf_add_span(&text, span_str(json_string_value(word)));
+	}
+	char *out = mem_spandup(buf_span(&text));
+	buf_free(&text);
+	return out;
+}
+
+int audit_record_print(const struct audit_record *a, struct buf *out)
+{
+	char id[UUID_TEXT_LEN + 1], at[RFC3339_TEXT_MAX];
+
+	uuid_print(&a->tunnel, id);
+	rfc3339_print(a->at, 6, at);
+	return print_json(json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:I}", "time", at, "token", a->token,
+				  "address", a->address, "action", a->action, "tunnel", id, "fields",
+				  words(a->fields), "version_before", (json_int_t)a->version_before,
+				  "version_after", (json_int_t)a->version_after),
+		out);
+}
+
+int audit_record_parse(struct span json, struct audit_record *out, struct err *err)
+{
+	json_t *object = parse_object(json, "a change", err);
+
+	*out = (struct audit_record){0};
+	if (object == NULL)
+		return -1;
+	out->token = text_of(object, "token");
+	out->address = text_of(object, "address");
+	out->action = text_of(object, "action");
+	out->fields = text_of_words(json_object_get(object, "fields"));
+	out->version_before = number_of(object, "version_before");
+	out->version_after = number_of(object, "version_after");
+	bool ok = out->token != NULL && out->address != NULL && out->action != NULL &&
+		  rfc3339_parse(span_str(json_string_value(json_object_get(object, "time"))), &out->at) &&
+		  uuid_parse(span_str(json_string_value(json_object_get(object, "tunnel"))), &out->tunnel);
+	json_decref(object);
+	if (ok)
+		return 0;
+	audit_record_free(out);
+	return err_set(err, "store: the record of a change is incomplete");
+}
+
+void audit_record_free(struct audit_record *a)
+{
+	free(a->token);
+	free(a->address);
+	free(a->action);
+	free(a->fields);
+	*a = (struct audit_record){0};
 }
 
 /* --- Configurations --- */

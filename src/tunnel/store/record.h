@@ -23,6 +23,7 @@
 #define RECORD_ROUTE SPAN("route/")   /* and the host name */
 #define RECORD_TOKEN SPAN("token/")   /* and the token's id */
 #define RECORD_CONFIG SPAN("config/") /* and the tunnel's id, "/", the version in ten digits */
+#define RECORD_SEEN SPAN("seen/")     /* and the tunnel's id: when it had connections */
 #define RECORD_AUDIT SPAN("audit/")   /* and the time in 16 hexadecimal digits, and a random tail */
 
 struct record_key {
@@ -95,6 +96,26 @@ struct route_record {
 int route_record_print(const struct route_record *r, struct buf *out);
 int route_record_parse(struct span json, struct route_record *out, struct err *err);
 void route_record_free(struct route_record *r);
+
+/* Since when a tunnel had its connections, and since when it had none; 0 for never. */
+struct seen_record {
+	int64_t active_at, inactive_at;
+};
+int seen_record_print(const struct seen_record *s, struct buf *out);
+int seen_record_parse(struct span json, struct seen_record *out, struct err *err);
+
+/* What was changed, by whom. */
+struct audit_record {
+	int64_t at;
+	struct uuid tunnel;
+	char *token, *address;                 /* the token's id, "" for none; never NULL */
+	char *action;                          /* "create" */
+	char *fields;                          /* names, a space between them */
+	int64_t version_before, version_after; /* of the tunnel's secret */
+};
+int audit_record_print(const struct audit_record *a, struct buf *out);
+int audit_record_parse(struct span json, struct audit_record *out, struct err *err);
+void audit_record_free(struct audit_record *a);
 
 /* A configuration for connectors. */
 struct config_record {
