@@ -231,7 +231,71 @@ start_managed() {
   run -0 "$tunnel" list
   [[ $output == 'No tunnels were found'* ]]
   run -0 "$tunnel" list --show-deleted --json
+  are_records tunnel <<<"$output"
   [ "$(jq -r '.tunnel.deleted_at == null' <<<"$output")" = false ]
+}
+
+@test "manage: the records of all commands fit their schema" {
+  start_managed
+  {
+    "$tunnel" create --json --config-src cloudflare home
+    start connector "$tunnel" run --token-file <("$tunnel" token home) --hello-world --edge "$edge_tunnel" --cacert "$cacert" \
+      --metrics 127.0.0.1:0
+    wait_for connector.err 'registered tunnel connection'
+    "$tunnel" list --json
+    "$tunnel" info --json home
+    "$tunnel" token --json --cred-file cred.json home
+    "$tunnel" route --json dns home a.example.com 2>/dev/null
+    "$tunnel" route --json lb home b.example.com pool 2>/dev/null
+    echo '{"ingress":[{"service":"http_status:204"}]}' >config.json
+    "$tunnel" config --json put home config.json
+    "$tunnel" config --json get home
+    "$tunnel" cleanup --json home 2>/dev/null
+    "$tunnel" delete --json --force home
+    "$tunnel" info --json home 2>/dev/null || true
+  } >records
+  [ "$(jq -rc '[.kind, (.tunnel // {} | keys[] | select(. == "done" or . == "connectors" or . == "route" or . == "configuration"))] |
+    join(" ")' records | tr '\n' ,)" = \
+    'tunnel done,tunnel,tunnel connectors,tunnel done,tunnel route,tunnel route,tunnel configuration,tunnel configuration,tunnel done,tunnel done,error,' ]
+  [ "$(jq -r 'select(.tunnel.connectors) | .tunnel.connectors[0].connections[0].secret_version' records)" = 1 ]
+  are_records tunnel <records
+  for broken in '.kind = "probe"' 'del(.took_ms)' '.tunnel.secret = "x"' '.tunnel.id = 1'; do
+    run ! are_records tunnel < <(head -n 1 records | jq -c "$broken")
+  done
+}
+
+@test "manage: config put takes cloudflared's YAML, and names file, line and column of what is wrong in it" {
+  start_managed
+  "$tunnel" create --config-src cloudflare home >/dev/null
+  cat >config.yml <<'EOF'
+tunnel: home
+credentials-file: /nowhere.json
+originRequest:
+  connectTimeout: 1m30s
+ingress:
+  - hostname: a.example.com
+    path: ^/x
+    service: http://127.0.0.1:8080
+    originRequest:
+      noTLSVerify: true
+  - service: http_status:404
+EOF
+  "$tunnel" config put home config.yml >/dev/null
+  run -0 "$tunnel" config get home
+  [ "$(jq -c '[.version, (.config.ingress[0] | .hostname, .path, .service, .originRequest.connectTimeout, .originRequest.noTLSVerify),
+    .config.ingress[1].service]' <<<"$output")" = '[1,"a.example.com","^/x","http://127.0.0.1:8080",90,true,"http_status:404"]' ]
+  "$tunnel" config put home - <<<'ingress: [{service: "http_status:418"}]' >/dev/null
+  [ "$("$tunnel" config get home | jq -c '[.version, .config.ingress[].service]')" = '[2,"http_status:418"]' ]
+  sed -i 's/http_status:404/http_status:4040/' config.yml
+  refuses 3 'config.yml:11:14: ' "$tunnel" config put home config.yml
+  printf 'ingress:\n  - service: [\n' >broken.yml
+  refuses 3 'broken.yml:3:1: ' "$tunnel" config put home broken.yml
+  echo 'tunnel: home' >empty.yml
+  refuses 3 'empty.yml: there are no ingress rules' "$tunnel" config put home empty.yml
+  printf 'ingress:\n  - service: http_status:204\n    servise: x\n' >typo.yml
+  run -0 --separate-stderr "$tunnel" config put home typo.yml
+  [[ $stderr == *'a key that is not known, and left out key="servise" at="typo.yml:3:5"'* ]]
+  [ "$("$tunnel" config get home | jq -c .version)" = 3 ]
 }
 
 @test "manage: a read-only token lists, and neither creates nor shows a token" {
@@ -269,6 +333,7 @@ start_managed() {
   export TUNNEL_API_URL=http://127.0.0.1:1
   refuses 2 "the new tunnel's name is expected" "$tunnel" create
   refuses 2 'unexpected argument "b"' "$tunnel" create a b
+  refuses 2 '--config-src mine: local and cloudflare are offered' "$tunnel" create --config-src mine a
   refuses 2 '--secret: of 3 bytes; at least 32' "$tunnel" create --secret AAAA a
   refuses 2 '--secret: not padded base64' "$tunnel" create --secret 'A_' a
   refuses 2 '--output xml: json and yaml are offered' "$tunnel" list -o xml

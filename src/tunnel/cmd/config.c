@@ -5,6 +5,7 @@
 #include "common/base/fsx.h"
 #include "common/base/mem.h"
 #include "common/base/out.h"
+#include "common/conf/ingress_json.h"
 #include "tunnel/cmd/cmd.h"
 #include "tunnel/cmd/manage.h"
 #include "tunnel/cmd/show.h"
@@ -21,9 +22,9 @@ static const struct opt_program config_program = {.name = "tunnel config",
 	.usage = "[OPTIONS] get TUNNEL\n       tunnel config [OPTIONS] put TUNNEL FILE",
 	.summary = "Read or replace the configuration that the edge keeps for a tunnel and sends to its "
 		   "connectors.",
-	.more = "FILE is JSON, {\"ingress\": [...], ...} or {\"config\": {...}} as get prints it; - reads "
-		"standard "
-		"input.\n\n"
+	.more = "FILE is JSON, {\"ingress\": [...], ...} or {\"config\": {...}} as get prints it, or YAML as "
+		"in\n"
+		"cloudflared's config.yml; - reads standard input.\n\n"
 		"exit status: 0 done, 2 usage, 3 could not do it\n",
 	.options = cmd_config_options};
 
@@ -41,7 +42,7 @@ static int tell(struct manage *m, const struct uuid *id, const struct buf *answe
 	if (f->json) {
 		json_t *record = manage_record(id, NULL);
 		json_object_set_new(json_object_get(record, "tunnel"), "configuration", value);
-		manage_tell(record);
+		manage_tell(m, record);
 	} else {
 		show_value(
 			value, f->output != NULL && strcmp(f->output, "yaml") == 0 ? SHOW_YAML : SHOW_JSON);
@@ -68,8 +69,51 @@ static int read_input(struct manage *m, const char *path, struct buf *text)
 	return fsx_read(strcmp(path, "-") == 0 ? "/dev/stdin" : path, text, &m->err);
 }
 
+static void place(struct manage *m, const char *path, const struct ingress_error *error)
+{
+	if (error->at.line > 0)
+		err_set(&m->err, "%s:%u:%u: %s", path, error->at.line, error->at.column, error->err.text);
+	else
+		err_set(&m->err, "%s: %s", path, error->err.text);
+}
+
+static void warn(const struct manage *m, const char *path, const struct ingress_file *file)
+{
+	for (size_t i = 0; i < file->warning_count; i++)
+		log_line(&m->log, LOG_WARN, "a key that is not known, and left out",
+			"key=\"%s\" at=\"%s:%u:%u\"", file->warnings[i].key, path, file->warnings[i].at.line,
+			file->warnings[i].at.column);
+}
+
+/* In the shape of cloudflared's config.yml: as the connector itself would make JSON of it. */
+static char *config_of_yaml(struct manage *m, const char *path, struct span text)
+{
+	struct ingress_file file;
+	struct ingress_error error;
+	struct buf json = {0};
+	char *out = NULL;
+
+	if (ingress_parse(text, &file, &error) != INGRESS_OK)
+		place(m, path, &error);
+	else if (ingress_json_local(file.ingress, &file.warp, NULL, 0, &json) == 0)
+		out = mem_spandup(buf_span(&json));
+	else
+		err_set(&m->err, "%s: larger than a configuration may be", path);
+	warn(m, path, &file);
+	ingress_file_free(&file);
+	buf_free(&json);
+	return out;
+}
+
+static bool is_json(struct span text)
+{
+	while (text.len > 0 && text.p[0] != '\0' && strchr(" \t\r\n", text.p[0]) != NULL)
+		text = span_skip(text, 1);
+	return text.len > 0 && text.p[0] == '{';
+}
+
 /* The value of "config" in a file: all of it, or that member. To be freed; NULL with a message. */
-static char *config_of(struct manage *m, const char *path, struct span text)
+static char *config_of_json(struct manage *m, const char *path, struct span text)
 {
 	json_error_t why;
 	json_t *root = json_loadb(text.p, text.len, JSON_REJECT_DUPLICATES, &why);
@@ -93,9 +137,12 @@ static char *config_of(struct manage *m, const char *path, struct span text)
 static int put(struct manage *m, const struct uuid *id, const char *path)
 {
 	struct buf text = {.max = CONFIG_MAX}, answer = {0};
-	char *config = read_input(m, path, &text) == 0 ? config_of(m, path, buf_span(&text)) : NULL;
+	char *config = NULL;
 	int status;
 
+	if (read_input(m, path, &text) == 0)
+		config = (is_json(buf_span(&text)) ? config_of_json : config_of_yaml)(
+			m, path, buf_span(&text));
 	if (config == NULL)
 		status = manage_fail(m);
 	else if (api_config_put(m->api, id, span_str(config), &answer, &m->err) == API_OK)

@@ -19,6 +19,9 @@ const struct opt cmd_create_options[] = {
 	{0, "credentials-file", "FILE", "where to write the credentials (default: UUID.json beside cert.pem)",
 		MANAGE_TEXT(cred_file), "TUNNEL_CRED_FILE"},
 	{0, "cred-file", "FILE", NULL, MANAGE_TEXT(cred_file), NULL},
+	{0, "config-src", "WHOSE",
+		"who keeps its configuration: local (default), or cloudflare, which is the edge",
+		MANAGE_TEXT(config_src), NULL},
 	{'s', "secret", "BASE64", "the secret, of 32 bytes at least (default: a random one)",
 		MANAGE_TEXT(secret), "TUNNEL_CREATE_SECRET"},
 	MANAGE_ROWS,
@@ -40,6 +43,15 @@ struct create {
 	bool path_is_ours; /* chosen by where cert.pem is */
 	struct api_tunnel tunnel;
 };
+
+static int check_source(struct create *c)
+{
+	const char *source = c->m->flags.config_src;
+
+	if (source == NULL || strcmp(source, "local") == 0 || strcmp(source, "cloudflare") == 0)
+		return 0;
+	return err_set(&c->m->err, "--config-src %s: local and cloudflare are offered", source);
+}
 
 static int choose_secret(struct create *c)
 {
@@ -93,7 +105,8 @@ static int ask(struct create *c)
 {
 	struct err why;
 
-	switch (api_create(c->m->api, c->name, &c->cred.secret, NULL, &c->tunnel, &c->m->err)) {
+	switch (api_create(
+		c->m->api, c->name, &c->cred.secret, c->m->flags.config_src, &c->tunnel, &c->m->err)) {
 	case API_OK: return 0;
 	case API_REFUSED:
 	case API_UNSENT: return -1;
@@ -102,8 +115,11 @@ static int ask(struct create *c)
 	why = c->m->err;
 	if (was_created(c))
 		return 0;
-	return err_set(
-		&c->m->err, "%s; it may exist now: look with tunnel list --name %s", why.text, c->name);
+	return err_set(&c->m->err,
+		"%s; it may exist now: look with tunnel list --name %s; if it is there, tunnel token "
+		"--cred-file "
+		"FILE %s writes its credentials, else create it again",
+		why.text, c->name, c->name);
 }
 
 /* --- The file --- */
@@ -194,7 +210,7 @@ static void tell(const struct create *c)
 		json_object_set_new(json_object_get(record, "target"), "file", json_string(c->path));
 		json_object_set_new(record, "tunnel", show_tunnel_record(&c->tunnel));
 		json_object_set_new(json_object_get(record, "tunnel"), "done", json_string("created"));
-		manage_tell(record);
+		manage_tell(c->m, record);
 	} else {
 		tell_people(c);
 	}
@@ -209,7 +225,7 @@ int cmd_create(int argc, char **argv)
 	if (status != MANAGE_READY)
 		return manage_end(&m, status);
 	c.name = m.argv[0];
-	if (choose_secret(&c) < 0)
+	if (check_source(&c) < 0 || choose_secret(&c) < 0)
 		status = out_die(create_program.name, &m.err, EXIT_USAGE);
 	else if (ask(&c) < 0)
 		status = manage_fail_call(&m);

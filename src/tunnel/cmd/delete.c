@@ -110,7 +110,7 @@ static int delete_one(struct manage *m, const struct uuid *id)
 	json_t *record = manage_record(id, "deleted");
 	int status = remove_credentials(m, id, text, record);
 	if (m->flags.json)
-		manage_tell(record);
+		manage_tell(m, record);
 	else
 		json_decref(record);
 	return status;
@@ -159,7 +159,7 @@ static int cleanup_one(struct manage *m, const struct uuid *id, const struct uui
 		return manage_fail_call(m);
 	}
 	if (m->flags.json)
-		manage_tell(manage_record(id, "cleaned up"));
+		manage_tell(m, manage_record(id, "cleaned up"));
 	return EXIT_OK;
 }
 

@@ -193,12 +193,12 @@ static void print_table(const struct api_tunnel *list, size_t count, bool recent
 	show_table_end(&table);
 }
 
-static void print_records(const struct api_tunnel *list, size_t count)
+static void print_records(const struct manage *m, const struct api_tunnel *list, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		json_t *record = manage_record(&list[i].id, NULL);
 		json_object_set_new(record, "tunnel", show_tunnel_record(&list[i]));
-		manage_tell(record);
+		manage_tell(m, record);
 	}
 }
 
@@ -213,7 +213,7 @@ static void print_list(const struct manage *m, const struct api_tunnel *list, si
 			json_array_append_new(values, show_tunnel(&list[i], form));
 		show_value(values, form);
 	} else if (f->json) {
-		print_records(list, count);
+		print_records(m, list, count);
 	} else if (count > 0) {
 		print_table(list, count, f->recently);
 	} else {
@@ -327,7 +327,7 @@ static void print_connectors(const struct info *info, bool recently)
 	show_table_end(&table);
 }
 
-static void print_info_records(const struct info *info)
+static void print_info_records(const struct manage *m, const struct info *info)
 {
 	json_t *record = manage_record(&info->id, NULL), *connectors = json_array();
 
@@ -335,7 +335,7 @@ static void print_info_records(const struct info *info)
 		json_array_append_new(connectors, show_connector_record(&info->connectors[i]));
 	json_object_set_new(record, "tunnel", show_tunnel_record(&info->found[0]));
 	json_object_set_new(json_object_get(record, "tunnel"), "connectors", connectors);
-	manage_tell(record);
+	manage_tell(m, record);
 }
 
 static void print_info(const struct manage *m, const struct info *info)
@@ -348,7 +348,7 @@ static void print_info(const struct manage *m, const struct info *info)
 		enum show_form form = strcmp(f->output, "json") == 0 ? SHOW_JSON : SHOW_YAML;
 		show_value(show_info(&info->found[0], info->connectors, info->count, form), form);
 	} else if (f->json) {
-		print_info_records(info);
+		print_info_records(m, info);
 	} else if (info->count == 0) {
 		printf("Your tunnel %s does not have any active connection.\n", id);
 	} else {

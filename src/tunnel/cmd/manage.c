@@ -125,6 +125,7 @@ int manage_begin(struct manage *m, const struct opt_program *program, int argc, 
 	struct opt_seen seen = {0};
 
 	*m = (struct manage){.program = program, .flags = {.log_level = "info"}, .log = {.fd = 2}};
+	clock_gettime(CLOCK_MONOTONIC, &m->began);
 	switch (opt_parse(program, &m->flags, &seen, &argc, &argv, &m->err)) {
 	case OPT_DONE: return EXIT_OK;
 	case OPT_BAD: return out_die(program->name, &m->err, EXIT_USAGE);
@@ -204,7 +205,14 @@ json_t *manage_record(const struct uuid *id, const char *done)
 	return record;
 }
 
-void manage_tell(json_t *record)
+void manage_tell(const struct manage *m, json_t *record)
 {
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	json_object_set_new(record, "findings", json_array());
+	json_object_set_new(record, "took_ms",
+		json_integer((json_int_t)(now.tv_sec - m->began.tv_sec) * 1000 +
+			     (now.tv_nsec - m->began.tv_nsec) / 1000000));
 	out_line(stdout, record);
 }

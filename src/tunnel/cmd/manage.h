@@ -2,6 +2,8 @@
 #ifndef CMD_MANAGE_H
 #define CMD_MANAGE_H
 
+#include <time.h>
+
 #include "common/api/api.h"
 #include "common/api/cert.h"
 #include "common/base/log.h"
@@ -15,6 +17,7 @@ struct manage_flags {
 	bool allow_http, no_autoupdate, json;
 	const char *output;             /* create, list, info, config */
 	const char *cred_file, *secret; /* create, token, delete */
+	const char *config_src;         /* create */
 	const char *name, *name_prefix, *exclude_prefix, *when, *id, *sort_by; /* list, info */
 	bool show_deleted, recently, invert_sort;
 	int64_t max_fetch;
@@ -54,6 +57,7 @@ struct manage {
 	struct cert cert;
 	struct api *api;
 	struct log log;
+	struct timespec began;
 	struct err err;
 };
 
@@ -74,7 +78,7 @@ int manage_fail_call(struct manage *m);
 enum api_result manage_find(struct manage *m, const char *text, struct uuid *id);
 /* A record of kind "tunnel" about that tunnel; done is what was done to it ("created"), NULL for nothing. */
 json_t *manage_record(const struct uuid *id, const char *done);
-/* Print it. */
-void manage_tell(json_t *record);
+/* Print it, with how long it took. */
+void manage_tell(const struct manage *m, json_t *record);
 
 #endif

@@ -67,7 +67,7 @@ static int route_dns(struct manage *m, const struct uuid *id)
 	} else {
 		tell(m, id, message);
 		if (m->flags.json)
-			manage_tell(route_record(id, name, changed));
+			manage_tell(m, route_record(id, name, changed));
 	}
 	free(message);
 	free(changed);
@@ -129,7 +129,7 @@ static int route_lb(struct manage *m, const struct uuid *id)
 	} else {
 		tell(m, id, message);
 		if (m->flags.json)
-			manage_tell(route_record(id, m->argv[2], balancer));
+			manage_tell(m, route_record(id, m->argv[2], balancer));
 	}
 	free(message);
 	free(balancer);

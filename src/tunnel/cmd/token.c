@@ -67,7 +67,7 @@ static int keep(struct manage *m, const struct uuid *id, const struct cred *cred
 	} else if (m->flags.json) {
 		json_t *record = manage_record(id, "credentials written");
 		json_object_set_new(json_object_get(record, "target"), "file", json_string(path));
-		manage_tell(record);
+		manage_tell(m, record);
 	}
 	free(path);
 	return status;
