@@ -76,6 +76,35 @@ one_tunnel_each() {
   [ "$(cat out* | jq -c '.result.config.ingress | length' | sort -u)" = 9001 ]
 }
 
+@test "api http: who reads slowly gets his answer whole though the edge stops" {
+  start_api
+  create remote '"config_src":"cloudflare"'
+  jq -nc '{config: {ingress: ([range(1500) | {hostname: "h\(.).example.com", service: "http_status:204"}] + [{service: "http_status:404"}])}}' >config.json
+  ask PUT "/$id/configurations" .result.version --data-binary @config.json
+  ask GET "/$id/configurations" .success
+  size=$(stat -c %s answer.json)
+  start slow "$peers/h2api.py" "$api" token "/client/v4/accounts/$account/cfd_tunnel/$id/configurations" stall "$PWD/go"
+  start idle "$peers/h2api.py" "$api" token "/client/v4/accounts/$account/cfd_tunnel/$id" idle
+  wait_for slow.out stalled
+  wait_for idle.out 200
+  signal edge TERM
+  within 5 is_closed
+  ended idle
+  [ "$(cat idle.out)" = $'200\ngoaway\nclosed' ]
+  touch go
+  ended slow
+  [ "$(tail -n 1 slow.out)" = "$size" ]
+  ended edge
+  [ "$exit_status" = 0 ]
+  run ! grep 'connections to the API are closed' edge.err
+}
+
+# Nobody listens there any more.
+is_closed() {
+  run curl -s -o closed.json "http://$api/"
+  [ "$status" = 7 ]
+}
+
 @test "api http: clients of HTTP/2 that mean no good get what they ask for, or an end" {
   start_api
   at="/client/v4/accounts/$account/cfd_tunnel"

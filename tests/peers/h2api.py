@@ -8,6 +8,7 @@
     h2api.py ADDRESS TOKEN-FILE PATH head BYTES      a field of that size: prints the status, or "reset"
     h2api.py ADDRESS TOKEN-FILE PATH stall FILE      takes 1000 bytes of the answer and no more until FILE exists, then
                                                      all: prints "stalled", then how many bytes there were
+    h2api.py ADDRESS TOKEN-FILE PATH idle            a request, and then nothing: prints its status, then "goaway" and "closed"
     h2api.py ADDRESS TOKEN-FILE PATH connect         methods and paths that are none: prints a word for each
 """
 import os
@@ -127,28 +128,51 @@ def head(size):
     print(outcome(1))
 
 
+def frames():
+    """Type, flags and payload of each, past the library, which takes nothing after a GOAWAY."""
+    data = b""
+    while True:
+        while len(data) >= 9 and len(data) >= 9 + int.from_bytes(data[:3], "big"):
+            length = int.from_bytes(data[:3], "big")
+            yield data[3], data[4], data[9:9 + length]
+            data = data[9 + length:]
+        more = sock.recv(65536)
+        if not more:
+            return
+        data += more
+
+
 def stall(until):
     conn.initiate_connection()
     conn.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 1000})
     conn.send_headers(1, fields(), end_stream=True)
     send()
     got = 0
-    for e in events():
-        if e is None or isinstance(e, h2.events.StreamReset):
-            print("cut", got)
-            return
-        if isinstance(e, h2.events.DataReceived):
-            got += len(e.data)
-            if got == 1000:
-                print("stalled", flush=True)
-                while not os.path.exists(until):
-                    time.sleep(0.02)
-                conn.increment_flow_control_window(10000000)
-                conn.increment_flow_control_window(10000000, 1)
-                send()
-        if isinstance(e, h2.events.StreamEnded):
+    for kind, flags, payload in frames():
+        if kind == 0:
+            got += len(payload)
+        if kind == 0 and got == 1000:
+            print("stalled", flush=True)
+            while not os.path.exists(until):
+                time.sleep(0.02)
+            for stream in (0, 1):  # WINDOW_UPDATE
+                sock.sendall(b"\0\0\4\x08\0" + stream.to_bytes(4, "big") + (10000000).to_bytes(4, "big"))
+        if kind == 0 and flags & 1:
             print(got)
             return
+    print("cut", got)
+
+
+def idle():
+    conn.initiate_connection()
+    conn.send_headers(1, fields(), end_stream=True)
+    send()
+    print(outcome(1), flush=True)
+    for e in events():
+        if isinstance(e, h2.events.ConnectionTerminated):
+            print("goaway", flush=True)
+        if e is None:
+            print("closed", flush=True)
 
 
 def connect():

@@ -47,8 +47,9 @@ static void h2call_free(struct h2call *c)
 	loop_timer_fini(&c->timer);
 	buf_wipe(&c->answer.body);
 	free(c);
-	if (list_empty(&conn->calls) && conn->http != NULL)
-		loop_timer_start(&conn->idle, conn->http->listen != NULL ? HTTP_IDLE_MS : 0);
+	/* After a GOAWAY the session ends by itself, once the last answer has been sent. */
+	if (list_empty(&conn->calls) && conn->http != NULL && conn->http->listen != NULL)
+		loop_timer_start(&conn->idle, HTTP_IDLE_MS);
 }
 
 /* The server goes first. */
@@ -314,24 +315,24 @@ void http2_adopt(struct http *h, const struct stream *ready, const char *address
 		link_take(c->link, bytes);
 }
 
+/* It ends with this wake-up, maybe after the server. */
+static void h2conn_abandon(struct h2conn *c)
+{
+	list_for_each (n, &c->calls)
+		h2call_forget(list_entry(n, struct h2call, node));
+	h2conn_end(c, "the server ends");
+	http_gone(c->http, &c->node);
+	c->http = NULL;
+}
+
 void http2_drain_all(struct http *h, bool now)
 {
 	list_for_each_safe (n, &h->http2) {
 		struct h2conn *c = list_entry(n, struct h2conn, node);
 		struct h2_session *session = link_session(c->link);
-		if (!now && !list_empty(&c->calls)) {
-			if (session != NULL)
-				h2_goaway(session);
-			continue;
-		}
-		h2conn_end(c, "the server ends");
-		if (now) {
-			/* It ends with this wake-up, maybe after the server. */
-			list_for_each (k, &c->calls)
-				h2call_forget(list_entry(k, struct h2call, node));
-			list_remove(&c->node);
-			h->count--;
-			c->http = NULL;
-		}
+		if (now)
+			h2conn_abandon(c);
+		else if (session != NULL)
+			h2_goaway(session);
 	}
 }
