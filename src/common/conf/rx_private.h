@@ -123,7 +123,5 @@ struct rx_scan *rx_scan_new_sized(const struct rx_set *set, size_t max);
 /* Visits of instructions that matching has taken so far: at most one of each instruction for each character of a text and
  * two more, none where the cache knows the way. */
 uint64_t rx_scan_visits(const struct rx_scan *scan);
-/* Bytes that the cache takes now. */
-size_t rx_scan_kept(const struct rx_scan *scan);
 
 #endif
