@@ -56,6 +56,11 @@ struct rx_partition {
 
 uint32_t rx_partition_find(const struct rx_partition *p, uint32_t c);
 uint32_t rx_partition_decode(const struct rx_partition *p, struct span text, size_t *len);
+static inline uint32_t rx_partition_class(const struct rx_partition *p, uint32_t c)
+{
+	return c < 128 ? p->ascii[c] : rx_partition_find(p, c);
+}
+
 /* Class of the character that text, which is not empty, begins with; its length in *len. */
 static inline uint32_t rx_partition_next(const struct rx_partition *p, struct span text, size_t *len)
 {
