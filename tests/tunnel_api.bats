@@ -178,9 +178,12 @@ teardown() {
 @test "api: a window closes by itself" {
   start_api
   create demo
+  connect early demo.token
   body="{\"tunnel_secret\":\"$(secret)\",\"previous_tunnel_secret_expires_at\":\"$(date -u -d '+2 seconds' +%FT%TZ)\"}"
   ask PATCH "/$id" .result.previous_tunnel_secret_expires_at -d "$body"
   within 10 window_is_closed
+  wait_for edge.err 'connections stay that registered with a secret which is not valid any more.*connections=1'
+  is_running early
   launch late demo.token
   wait_for late.err 'Unauthorized: Invalid tunnel secret'
 }

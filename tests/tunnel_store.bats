@@ -292,19 +292,21 @@ is_written() {
   home=$id
   create other
   "$tunnel" edge token make --store edge.db --label 'for ci' -o ci
+  as=ci ask DELETE "/$id/connections" .success
   as=ci ask DELETE "/$id" .success
   audit=("$tunnel" edge audit --store edge.db)
   run -0 --separate-stderr "${audit[@]}"
-  [ "${#lines[@]}" = 4 ]
+  [ "${#lines[@]}" = 5 ]
+  [[ ${lines[3]} = *" cleanup "*" connections" ]]
   [[ ${lines[0]} =~ ^20[0-9-]+T[0-9:]+Z\ \ create\ +$home\ \ home\ +by\ [0-9a-f]{12}\ \ from\ 127.0.0.1\ \ name\ tunnel_secret\ config_src$ ]]
   [[ ${lines[1]} = *" edit "*" tunnel_secret 1 -> 2" ]]
-  [[ ${lines[3]} = *" delete "*' other '*" (for ci) "*" deleted_at" ]]
+  [[ ${lines[4]} = *" delete "*' other '*" (for ci) "*" deleted_at" ]]
   run -0 "${audit[@]}" --tunnel home
   [ "${#lines[@]}" = 2 ]
   run -0 "${audit[@]}" --tunnel "$home" --until 1h
   [ -z "$output" ]
   run -0 "${audit[@]}" --since 1h --until 2999-01-01T00:00:00Z --json
-  [ "${#lines[@]}" = 4 ]
+  [ "${#lines[@]}" = 5 ]
   are_records tunnel <<<"$output"
   [ "$(jq -c '[.kind, .event, .target.tunnel == "'"$home"'", .tunnel.action, .tunnel.fields, .tunnel.version_after]' <<<"${lines[1]}")" = \
     '["event","audit",true,"edit",["tunnel_secret"],2]' ]

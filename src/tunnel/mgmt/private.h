@@ -164,6 +164,8 @@ void change_audit(struct change *c, struct call *call, const char *action, const
  * taken it over. The change is gone. */
 void change_commit(struct change *c, struct call *call, change_fn *done, void *with);
 void change_free(struct change *c);
+/* Connections of an old secret stay when its window ends: how many there are is worth a line (tunnels.c). */
+void tunnels_log_stale(const struct mgmt *m, const struct directory_tunnel *t);
 /* Steps that take a tunnel off its routes; there is room for them and a few more. */
 int routes_end(struct store *s, struct change *change, const struct uuid *id, struct err *err);
 

@@ -45,7 +45,7 @@ static bool something_is_due(const struct prune *p)
 
 /* --- Steps --- */
 
-static void drop_secret(struct change *change, const struct directory_tunnel *tunnel)
+static void drop_secret(const struct mgmt *m, struct change *change, const struct directory_tunnel *tunnel)
 {
 	struct tunnel_record t;
 
@@ -55,6 +55,7 @@ static void drop_secret(struct change *change, const struct directory_tunnel *tu
 	change_put_tunnel(change, &t, tunnel->revision);
 	change->is_wiping = true;
 	tunnel_record_free(&t);
+	tunnels_log_stale(m, tunnel);
 }
 
 /* With all its configurations: their keys go on after the id with "/". */
@@ -89,7 +90,7 @@ static size_t add_tunnels(const struct mgmt *m, struct change *change, int64_t n
 		if (count == PRUNE_AT_ONCE)
 			break;
 		if (has_stale_secret(&t->record, now))
-			drop_secret(change, t);
+			drop_secret(m, change, t);
 		else if (is_forgotten(m, &t->record, now))
 			forget_tunnel(change, t);
 		else

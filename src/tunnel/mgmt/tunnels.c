@@ -251,8 +251,7 @@ static bool edit_secret(
 	return true;
 }
 
-/* Connections of an old secret stay: how many there are is worth a line. */
-static void log_stale(struct call *c, const struct directory_tunnel *t)
+void tunnels_log_stale(const struct mgmt *m, const struct directory_tunnel *t)
 {
 	size_t stale = 0;
 	char id[UUID_TEXT_LEN + 1];
@@ -265,8 +264,8 @@ static void log_stale(struct call *c, const struct directory_tunnel *t)
 		}
 	}
 	uuid_print(&t->record.id, id);
-	if (t->record.previous.version == 0 && stale > 0)
-		log_line(c->m->edge->worker->log, LOG_WARN,
+	if (stale > 0)
+		log_line(m->edge->worker->log, LOG_WARN,
 			"connections stay that registered with a secret which is not valid any more",
 			"tunnel=%s connections=%zu", id, stale);
 }
@@ -296,8 +295,8 @@ static void edited(struct call *c, void *with, enum store_result result, const s
 
 	if (result == STORE_OK) {
 		c->m->metrics.rotated += x->rotated;
-		if (x->changed)
-			log_stale(c, c->tunnel);
+		if (x->changed && c->tunnel->record.previous.version == 0)
+			tunnels_log_stale(c->m, c->tunnel);
 		answer_edited(c);
 	} else if (result == STORE_CONFLICT) {
 		answer_error(c->answer, 409, CODE_NAME_TAKEN, "You already have a tunnel with this name");
