@@ -53,15 +53,16 @@ void call_resume(struct call *c)
 		call_end(c);
 }
 
-/* The next one's turn, when there is one. */
+/* The next one's turn, when there is one; its end brings the one after it. */
 void mgmt_next_turn(void *arg)
 {
 	struct mgmt *m = arg;
-	struct node *n;
+	struct node *n = m->turn == NULL ? list_pop(&m->turns) : NULL;
 
-	while (m->turn == NULL && (n = list_pop(&m->turns)) != NULL) {
-		m->turn = list_entry(n, struct call, node);
-		call_run(m->turn);
+	if (n != NULL) {
+		struct call *c = list_entry(n, struct call, node);
+		m->turn = c;
+		call_run(c);
 	}
 	mgmt_check_stopped(m);
 }
