@@ -264,6 +264,51 @@ start_managed() {
   done
 }
 
+# lossy: before the edge's API, passes everything on; of what `lose` names ("POST", or "" for all) the answer is lost.
+lossy() {
+  cat >lossy.py <<'PY'
+import http.client, http.server, os, sys
+class H(http.server.BaseHTTPRequestHandler):
+    def any(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        c = http.client.HTTPConnection(sys.argv[1])
+        c.request(self.command, self.path, body, dict(self.headers))
+        r = c.getresponse()
+        answer = r.read()
+        if os.path.exists("lose") and open("lose").read().strip() in ("", self.command):
+            self.connection.close()
+            return
+        self.send_response(r.status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+    do_GET = do_POST = do_DELETE = any
+s = http.server.ThreadingHTTPServer(("127.0.0.1", 0), H)
+print("listening on", s.server_port, flush=True)
+s.serve_forever()
+PY
+  start lossy python3 lossy.py "$(edge_address api)"
+  wait_for lossy.out listening
+  TUNNEL_API_URL=http://127.0.0.1:$(sed 's/.* //' lossy.out)/client/v4
+}
+
+@test "manage: a create whose answer is lost finds its tunnel, or says how to go on" {
+  start_managed
+  lossy
+  echo POST >lose
+  run -0 "$tunnel" create found
+  [[ $output == *'Created tunnel found with id '* ]]
+  echo >lose
+  refuses 3 'it may exist now: look with tunnel list --name lost; if it is there, tunnel token --cred-file FILE lost writes its credentials, else create it again' \
+    timeout 60 "$tunnel" create lost
+  rm lose
+  "$tunnel" list --name lost | grep -q ' lost '
+  "$tunnel" token --cred-file lost.json lost
+  start connector "$tunnel" run --credentials-file lost.json --edge "$edge_tunnel" --cacert "$cacert" --metrics 127.0.0.1:0 --hello-world
+  wait_for connector.err 'registered tunnel connection'
+}
+
 @test "manage: config put takes cloudflared's YAML, and names file, line and column of what is wrong in it" {
   start_managed
   "$tunnel" create --config-src cloudflare home >/dev/null
