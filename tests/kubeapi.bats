@@ -110,7 +110,7 @@ version_of() {
   [[ $output == *"successfully rolled out"* ]]
   within "$wait_s" pods_are 2 '.annotations["kubectl.kubernetes.io/restartedAt"] != null'
   [ "$(control pods | jq --argjson before "$before" 'map(.pid) - $before | length')" = 2 ]
-  control pods '{"web": "stuck"}'
+  control pods '{"web": 9}'
   k rollout restart deployment/web
   run -1 k rollout status deployment/web --timeout=30s
   [[ $output == *"exceeded its progress deadline"* ]]
@@ -118,7 +118,7 @@ version_of() {
 
 @test "kubeapi: surge and unavailability bound the pods of a rollout" {
   make_deployment '.spec.strategy.rollingUpdate = {maxSurge: 0, maxUnavailable: 1}'
-  control pods '{"web": "stuck"}'
+  control pods '{"web": 9}'
   k rollout restart deployment/web
   run -1 k rollout status deployment/web --timeout=30s
   [ "$(control pods | jq -c '[length, (map(select(.ready)) | length)]')" = "[2,1]" ]
@@ -154,6 +154,11 @@ END
   echo '{}' >tokens.json
   run -1 as_rotator k get secret plain
   [[ $output == *"must be logged in"* || $output == *"Unauthorized"* ]]
+}
+
+@test "kubeapi: kubectl takes the example of roles and of a nightly rotation" {
+  run -0 k apply --validate=false --dry-run=client -f "$top/share/kubernetes/credrotate-rbac.yaml"
+  [ "$(grep -c 'created (dry run)' <<<"$output")" = 5 ]
 }
 
 @test "kubeapi: a mounted Secret is written as the kubelet does, and a subPath stays" {

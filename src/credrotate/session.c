@@ -83,7 +83,7 @@ static int open_kube(struct session *s, struct err *err)
 {
 	const struct flags *f = s->flags;
 	struct kube_conf conf = {f->kube_server, f->kube_ca, f->kube_token_file, f->kube_cert, f->kube_key,
-		NULL, s->interrupt};
+		f->kube_account_dir, s->interrupt};
 	bool needed = false;
 
 	for (size_t i = 0; i < s->run.target_count; i++)
@@ -113,7 +113,8 @@ int session_targets(struct session *s, struct err *err)
 		.fingerprint = "",
 		.tunnel = &s->run.fleet.id,
 		.manifest_fd = STDOUT_FILENO,
-		.force = s->flags->force};
+		.force = s->flags->force,
+		.immutable = s->flags->immutable};
 	if (has_manifest(s) && s->flags->json && s->flags->records == NULL)
 		s->report.records = stderr; /* nothing but the manifest on standard output */
 	if (s->flags->window < 0)

@@ -11,8 +11,9 @@ Deployments run as processes of this machine (kubepods.py).
 
 Prints "ready PORT CONTROL". PORT speaks TLS and is the API; CONTROL is plain HTTP and the test's:
   POST /fault     {"method", "path" (part of it), "mode", "count", "retry_after"}: for the next requests that match. mode is a
-                  status, not done; lost (done, no answer), or drop (not done, no answer)
-  POST /pods      {"NAME": "ok"|"stuck"}: pods of a Deployment that start from now on never become ready
+                  status, not done; lost (done, no answer), drop (not done, no answer), or touch: somebody else's merge patch,
+                  "patch", comes in just before
+  POST /pods      {"NAME": N}: so many pods of a Deployment, of those that start from now on, never become ready
   POST /clear     forget the log
   GET /log        [[USER, METHOD, PATH, STATUS]...]
   GET /pods       the pods, their processes, whether they are ready, what they run
@@ -38,7 +39,8 @@ import kubepods
 
 # plural: (group, kind, verbs). All are v1 and belong to namespaces.
 VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]
-KINDS = {"secrets": ("", "Secret"), "serviceaccounts": ("", "ServiceAccount"), "deployments": ("apps", "Deployment"),
+KINDS = {"secrets": ("", "Secret"), "serviceaccounts": ("", "ServiceAccount"),
+         "persistentvolumeclaims": ("", "PersistentVolumeClaim"), "deployments": ("apps", "Deployment"),
          "roles": ("rbac.authorization.k8s.io", "Role"), "rolebindings": ("rbac.authorization.k8s.io", "RoleBinding"),
          "cronjobs": ("batch", "CronJob")}
 GROUPS = ["apps", "authorization.k8s.io", "batch", "rbac.authorization.k8s.io"]
@@ -302,6 +304,8 @@ class API(http.server.BaseHTTPRequestHandler):
             if isinstance(fault.get("mode"), int):
                 raise Refused(fault["mode"], "asked for by the test")
             self.user = self.who()
+            if fault.get("mode") == "touch":
+                self.touch(url.path, fault["patch"])
             if query.get("watch", "").lower() in ("true", "t", "1"):
                 return self.watch(url.path, query)
             status, answer = self.route(url.path, query, raw)
@@ -349,6 +353,12 @@ class API(http.server.BaseHTTPRequestHandler):
             if not allowed(self.server.store, self.user, verb, group, plural, ns, name):
                 raise Refused(403, f'{title_of(plural)} "{name}" is forbidden: User "{self.user}" cannot {verb} resource '
                               f'"{plural}" in API group "{group}" in the namespace "{ns}"', name=name, kind=plural)
+
+    def touch(self, path, patch):
+        with self.server.store.lock:
+            plural, ns, name = self.split(path)
+            store = self.server.store
+            store.put(plural, ns, name, kubemerge.merge(copy.deepcopy(store.get(plural, ns, name)), patch), "somebody")
 
     # --- Where to ---
 

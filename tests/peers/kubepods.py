@@ -65,10 +65,13 @@ class Missing(Exception):
 class Pod:
     def __init__(self, pods, owner, number, template):
         self.pods, self.ns, self.owner, self.template, self.spec = pods, owner[0], owner[1], template, template["spec"]
-        self.name, self.address = f"{self.owner}-{number}", f"127.{64 + number // 60000}.{number // 250 % 240}.{number % 250 + 1}"
+        self.name = f"{self.owner}-{number}"
+        net = os.getpid()  # servers side by side must not meet
+        self.address = f"127.{64 + net // 250 % 190}.{net % 250}.{number % 250 + 1}"
         self.dir = os.path.join(pods.root, self.name)
         self.process, self.ready, self.restarts, self.why, self.next_start, self.next_look = None, False, 0, "", 0, 0
-        self.stuck = pods.modes.get(self.owner) == "stuck"
+        self.stuck = pods.modes.get(self.owner, 0) > 0
+        pods.modes[self.owner] = pods.modes.get(self.owner, 0) - self.stuck
         self.deadline, self.synced = None, 0
         os.makedirs(self.dir)
 
