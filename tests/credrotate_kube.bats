@@ -108,6 +108,10 @@ rotations() {
     '["Opaque",["outbore.dev/secret-fingerprint"]]' ]
   [ "$(generation)" = 3 ]
   within "$wait_s" pods_are 2
+  for secret in "$(secret_of first.json)" "$(held)" rotator-secret-token; do
+    [[ $output != *"$secret"* ]]
+    run -1 grep -rlF -e "$secret" state audit.log
+  done
   # with the rights of the example alone, and nothing else asked for
   [ "$(control log | jq -r 'map(select(.[0] == "system:serviceaccount:net:credrotate") | .[1]) | unique | join(" ")')" = "GET PATCH POST" ]
   run -0 rotate_with verify --target "$target"
@@ -175,7 +179,7 @@ rotations() {
   k label secret tunnel-credentials team=edge
   k patch secret tunnel-credentials --type merge -p '{"data": {"other": "AAAA"}}'
   target="manifest:$ns/tunnel-credentials#credentials.json,replicas=2"
-  run -0 eval 'by=exec rotate 2>log | tee manifest | k apply --validate=false --server-side --force-conflicts -f -; echo "${PIPESTATUS[*]}"'
+  run -0 eval 'by=exec rotate --rejoin-timeout 30s 2>log | tee manifest | k apply --validate=false --server-side --force-conflicts -f -; echo "${PIPESTATUS[*]}"'
   [ "${lines[-1]}" = "0 0 0" ] || fail_with "$output $(<log)"
   rotations 1
   [ "$(jq -c '[.kind, .metadata.labels, (.data | keys), .data.other, .type]' manifest)" = \
