@@ -6,90 +6,14 @@
 bats_require_minimum_version 1.5.0
 load lib
 load kube
-
-credrotate=${OUTBORE_BIN:-$top/bin}/credrotate
-with_faults=${OUTBORE_BUILD:-$top/build/release}/credrotate-faults
-account=0123456789abcdef0123456789abcdef
+load credrotate_kube
 
 setup() {
-  cd "$(scope)" || return
-  umask 077
-  start_origin
-  api_edge web
-  cp api-token token
-  cp web.json first.json
-  start_kube
-  secret_manifest tunnel-credentials credentials.json web.json | k create --validate=false -f - >/dev/null
-  target="k8s:$ns/tunnel-credentials#credentials.json,rollout=deployment/web"
+  start_all
 }
 
 teardown() {
   stop_all
-}
-
-# start_pods [JQ]: of the Deployment, and wait until they are registered.
-start_pods() {
-  deployment_manifest web "$@" | k create --validate=false -f - >/dev/null
-  within "$wait_s" pods_are 2 || fail_with "no pods: $(control pods)"
-  within "$wait_s" has_connectors 2 2
-}
-
-# has_connectors COUNT EACH: with so many connections each.
-has_connectors() {
-  api GET "/$web_id/connections" | jq -e "length == $1 and all((.conns | length) == $2)" >/dev/null
-}
-
-kube_flags() {
-  echo --kube-server "$kube_server" --kube-ca kube-ca.pem --kube-token-file "${kube_token:-admin-token}"
-}
-
-# by=exec: in a pipe, where no shell may hold an end of it open.
-rotate_with() {
-  # shellcheck disable=SC2046,SC2086 # words
-  ${by:-} "${binary:-$credrotate}" "$@" --tunnel web --api-url "http://$edge_api/client/v4" --account "$account" \
-    --api-token-file token --state-dir state --audit audit.log --stable 100ms --preflight-watch 0s --min-connection-age 0s \
-    ${in_pod:-$(kube_flags)}
-}
-
-rotate() {
-  rotate_with rotate --target "$target" "$@"
-}
-
-# allow_rotator [FILTER]: the roles of the example, for the names of the tests. FILTER changes the text.
-allow_rotator() {
-  sed 's/namespace: tunnels/namespace: net/; s/\[tunnel\]/[web]/' "$top/share/kubernetes/credrotate-rbac.yaml" |
-    ${1:-cat} | k apply --validate=false -f - >/dev/null
-}
-
-start_load() {
-  start load "$peers/rotation_load.py" "$edge_http" --rate 20 --websockets 2 --slow 1
-  wait_for load.out '^ready'
-}
-
-assert_nothing_lost() {
-  stop load
-  jq -e '.failures == 0 and .early == 0 and .requests > 0 and .slow > 0 and .messages > 0' <(grep '^{' load.out) >/dev/null ||
-    fail_with "lost: $(<load.out)"
-}
-
-# held [SECRET]: the tunnel's secret in it.
-held() {
-  k get secret "${1:-tunnel-credentials}" -o json | jq -r '.data["credentials.json"] | @base64d | fromjson.TunnelSecret'
-}
-
-secret_of() {
-  jq -r .TunnelSecret "$1"
-}
-
-generation() {
-  k get deployment web -o jsonpath='{.metadata.generation}'
-}
-
-# rotations COUNT: the tunnel's secret is that of so many rotations, the API and all connectors say so, nothing overlaps.
-rotations() {
-  api GET "/$web_id/connections" | jq -e "[.[].conns[].tunnel_secret_version] | length > 0 and all(. == $1 + 1)" >/dev/null ||
-    fail_with "not $1 rotations: $(api GET "/$web_id/connections")"
-  api GET "/$web_id" | jq -e ".tunnel_secret_version == $1 + 1 and .previous_tunnel_secret_expires_at == null" >/dev/null
 }
 
 # --- The way it goes ---
@@ -172,6 +96,22 @@ rotations() {
   rotations 1
   assert_nothing_lost
   [ "$(control pods | jq -c 'map(.pid)')" = "$before" ] && [ "$(generation)" = 1 ]
+}
+
+@test "credrotate: where nothing overlaps, a Deployment is rolled out, or its connectors watch, and nothing is lost" {
+  same_ports
+  stop edge
+  start_edge --store edge.db --api "$edge_api" --route '*=web' --official-only
+  start_pods
+  start_load
+  run -0 rotate --settle 0s --propagation 1s
+  [[ $output == *"nothing overlaps"* ]]
+  target=$target,signal=none
+  run -0 rotate --settle 0s --propagation 1s
+  [ "$(generation)" = 2 ]
+  assert_nothing_lost
+  web=first.json launch_connector thief --url "http://127.0.0.1:$origin_port"
+  wait_for thief.err 'Invalid tunnel secret'
 }
 
 @test "credrotate: a manifest is piped to kubectl, and the rotation ends by itself" {
@@ -303,48 +243,6 @@ END
   rotations 1
 }
 
-# --- What does not come to its end ---
-
-@test "credrotate: a rollout that gets stuck is taken back" {
-  start_pods '.spec.progressDeadlineSeconds = 1'
-  control pods '{"web": 1}'
-  run -1 rotate
-  [[ $output == *"ProgressDeadlineExceeded"*"going back"*"the old secret is current, and all use it"* ]]
-  [ "$(held)" = "$(secret_of first.json)" ]
-  within "$wait_s" pods_are 2
-  api GET "/$web_id/connections" | jq -e '[.[].conns[].tunnel_secret_version] | all(. == 3)'
-  run -0 rotate
-  rotations 3
-}
-
-# Between a line of the journal and its "ok" lies an action; the table is of those that Kubernetes is asked in.
-@test "credrotate: killed at any point of a rollout, resume ends rotated, and rolls out once" {
-  start_pods
-  local point count=0
-  for point in ROLLING.INSTALL.0 before:ROLLING.INSTALL.0.ok ROLLING.SIGNAL.0 before:ROLLING.SIGNAL.0.ok ROLLING.REJOIN.0 \
-    before:ROLLING.REJOIN.0.ok; do
-    binary=$with_faults CREDROTATE_FAULT=$point run -137 rotate
-    run -0 rotate_with resume
-    ((++count))
-    rotations "$count" || fail_with "after $point"
-    [ "$(generation)" = $((count + 1)) ] || fail_with "$point: rolled out $(($(generation) - count)) times"
-  done
-}
-
-@test "credrotate: killed on the way back from a rollout, resume ends rolled back" {
-  start_pods '.spec.progressDeadlineSeconds = 1'
-  local point count=1
-  for point in before:ROLLBACK.INSTALL.0.ok before:ROLLBACK.SIGNAL.0.ok before:ROLLED_BACK.ok; do
-    control pods '{"web": 1}'
-    binary=$with_faults CREDROTATE_FAULT=$point run -137 rotate
-    run -1 rotate_with resume
-    [ "$(held)" = "$(secret_of first.json)" ]
-    ((count += 2))
-    within "$wait_s" pods_are 2
-    api GET "/$web_id/connections" | jq -e "length == 2 and ([.[].conns[].tunnel_secret_version] | all(. == $count))"
-  done
-}
-
 # --- Preflight ---
 
 @test "credrotate: a Secret that others manage is left alone, without --force" {
@@ -392,63 +290,4 @@ END
   [[ $output == *'"none" not found'* ]]
   run -3 rotate_with rotate --dry-run --target "k8s:$ns/none#credentials.json"
   [[ $output == *"Kubernetes has no Secret none in namespace net"* ]]
-}
-
-# --- Secrets that are immutable ---
-
-# make_immutable: the Secret is, from now on.
-make_immutable() {
-  k patch secret tunnel-credentials --type merge -p '{"immutable": true, "metadata": {"labels": {"team": "edge"}}}'
-}
-
-# secrets_are NAME...: these are all there are.
-secrets_are() {
-  [ "$(k get secrets -o json | jq -r '.items | map(.metadata.name) | sort | join(" ")')" = "$*" ] ||
-    fail_with "Secrets: $(k get secrets)"
-}
-
-@test "credrotate: an immutable Secret is followed by another, which the pods are told to use" {
-  start_pods
-  make_immutable
-  run -3 rotate
-  [[ $output == *"is immutable; with --immutable and rollout=deployment/NAME"* ]]
-  allow_rotator
-  kube_token=rotator-token run -7 rotate --immutable
-  [[ $output == *"may not create secrets"* ]]
-  immutable_too() {
-    sed 's/^  # \(- apiGroups\)/  \1/; s/^  #  \( resources: \[secrets\]\)/   \1/; s/^  #  \( verbs: \[create\)/   \1/'
-  }
-  allow_rotator immutable_too
-  kube_token=rotator-token
-  start_load
-  run -0 rotate --immutable
-  rotations 1
-  secrets_are tunnel-credentials-2
-  [ "$(k get secret tunnel-credentials-2 -o json | jq -c '[.immutable, .type, .metadata.labels.team]')" = '[true,"Opaque","edge"]' ]
-  run -0 rotate --immutable
-  rotations 2
-  secrets_are tunnel-credentials-3
-  assert_nothing_lost
-  run -0 rotate_with verify --immutable --target "$target"
-  # an attempt that gets stuck leaves what was
-  control pods '{"web": 1}'
-  k patch deployment web --type merge -p '{"spec": {"progressDeadlineSeconds": 1}}'
-  before=$(held tunnel-credentials-3)
-  run -1 rotate --immutable
-  secrets_are tunnel-credentials-3
-  [ "$(held tunnel-credentials-3)" = "$before" ]
-}
-
-@test "credrotate: killed while an immutable Secret is replaced, resume ends rotated" {
-  start_pods
-  make_immutable
-  local point count=0
-  for point in before:ROLLING.INSTALL.0.ok ROLLING.SIGNAL.0 before:ROLLING.SIGNAL.0.ok RETIRED before:RETIRED.ok; do
-    binary=$with_faults CREDROTATE_FAULT=$point run -137 rotate --immutable
-    run -0 rotate_with resume --immutable
-    ((++count))
-    rotations "$count" || fail_with "after $point"
-    secrets_are "tunnel-credentials-$((count + 1))"
-    [ "$(generation)" = $((count + 1)) ] || fail_with "$point: rolled out $(($(generation) - count)) times"
-  done
 }

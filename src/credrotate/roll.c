@@ -275,6 +275,7 @@ static bool window_lasts(struct run *r)
 struct group {
 	size_t from, to;
 	size_t replicas;
+	size_t failed; /* the one that did, for the message */
 };
 
 static size_t count_replicas(const struct run *r, const struct group *g)
@@ -286,7 +287,7 @@ static size_t count_replicas(const struct run *r, const struct group *g)
 	return count;
 }
 
-static bool group_arrived(struct run *r, const struct group *g, struct err *err)
+static bool group_arrived(struct run *r, struct group *g, struct err *err)
 {
 	struct uuid id;
 	bool ready;
@@ -294,8 +295,10 @@ static bool group_arrived(struct run *r, const struct group *g, struct err *err)
 	for (size_t i = g->from; i < g->to; i++) {
 		struct target *t = &r->targets[i];
 		struct err unused;
-		if (!signal_arrived(t, err))
+		if (!signal_arrived(t, err)) {
+			g->failed = i;
 			return false;
+		}
 		if (t->metrics != NULL && web_connector(t->metrics, &id, &ready, &unused) == 0 && !ready)
 			return false;
 	}
@@ -457,12 +460,14 @@ static bool roll_group(struct run *r, struct group *g, struct err *err)
 	int64_t since = clock_ms();
 
 	for (size_t i = g->from; i < g->to; i++) {
+		g->failed = i;
 		if (!prepare(r, i, err))
 			return false;
 		if (!run_note(r, step_members("REJOIN", i)))
 			return false;
 	}
 	g->replicas = count_replicas(r, g);
+	g->failed = g->from;
 	struct target *first = &r->targets[g->from];
 	if (first->signal == TARGET_SURGE &&
 		(!wait_surged(r, g, err) || signal_finish(first, r->flags->systemctl, err) < 0))
@@ -522,7 +527,7 @@ enum run_state roll_step(struct run *r)
 	if ((!r->overlaps || r->window_closed) && (install_all(r) != RUN_ROLLING || r->stopped))
 		return r->stopped ? r->state : RUN_ROLLBACK;
 	for (size_t i = next_target(r); i < r->target_count; i = next_target(r)) {
-		struct group g = {.from = i, .to = i + 1};
+		struct group g = {.from = i, .to = i + 1, .failed = i};
 		if (!poll_fleet(r))
 			return r->state;
 		if (is_idle(r, &r->targets[i])) {
@@ -532,7 +537,7 @@ enum run_state roll_step(struct run *r)
 		while (g.to < r->target_count && g.to - g.from < parallel && !r->targets[g.to].rejoined)
 			g.to++;
 		if (!roll_group(r, &g, &err))
-			return r->stopped ? r->state : give_up(r, &r->targets[g.from], "rejoin", &err);
+			return r->stopped ? r->state : give_up(r, &r->targets[g.failed], "rejoin", &err);
 		if (!settle(r, next_target(r) == r->target_count))
 			return r->state;
 	}
