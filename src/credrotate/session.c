@@ -271,7 +271,8 @@ static void begin(struct session *s)
 	for (size_t i = 0; i < r->target_count; i++)
 		json_array_append_new(list, json_string(s->targets[i].text));
 	run_enter(r, RUN_NEW,
-		json_pack("{s:s, s:o}", "command", flags_command_name(s->flags->command), "targets", list));
+		json_pack("{s:s, s:b, s:o}", "command", flags_command_name(s->flags->command), "immutable",
+			s->flags->immutable, "targets", list));
 	if (!r->stopped)
 		run_go(r);
 }
@@ -348,6 +349,8 @@ static int change(struct session *s)
 	}
 	if (goes_on && s->flags->window < 0)
 		s->flags->window = s->replay.window_ns > 0 ? s->replay.window_ns : -1;
+	if (goes_on)
+		s->flags->immutable |= s->replay.immutable;
 	set_mode(s, goes_on ? s->replay.command : flags_command_name(s->flags->command));
 	if (r->is_revoking && !goes_on && !confirm_revoke(s, &err))
 		return die(s, &err, EXIT_USAGE);
