@@ -167,18 +167,6 @@ END
   [ "$(held)" = "$(secret_of file.json)" ]
 }
 
-@test "credrotate: cloudflared in pods is rolled out" {
-  [ -n "${CLOUDFLARED:-}" ] || skip "CLOUDFLARED names no cloudflared"
-  start_pods ".spec.template.spec.containers[0] |= (.args += [\"$web_id\"] | .command = [\"$CLOUDFLARED\", \"tunnel\",
-    \"--no-autoupdate\", \"--protocol\", \"http2\", \"--no-prechecks\"])"
-  start_load
-  run -0 rotate
-  rotations 1
-  assert_nothing_lost
-  run -3 rotate --target "$target,signal=none"
-  [[ $output == *"which those of another make do not"* ]]
-}
-
 # --- Answers that are lost or wrong ---
 
 @test "credrotate: Kubernetes' answers may be late, lost or refused once" {
