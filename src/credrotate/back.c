@@ -4,6 +4,7 @@
 #include "common/base/mem.h"
 #include "credrotate/clock.h"
 #include "credrotate/roll.h"
+#include "credrotate/signal.h"
 
 #define NS_PER_MS 1000000
 #define NS_PER_US 1000
@@ -99,8 +100,9 @@ static json_t *step_members(const char *step, size_t index, bool ok)
 
 /* Wait until nobody uses the new one any more that belongs to this target, and as many serve as before. Without versions
  * the unproven are those that never left the old one, so that there only the number counts. */
-static bool wait_back(struct run *r, const struct target *t, const struct census *before, struct err *err)
+static bool wait_back(struct run *r, struct target *t, const struct census *before, struct err *err)
 {
+	struct err stuck = {""};
 	int64_t until = clock_ms() + roll_timeout_ms(r, t), stable = r->flags->stable / NS_PER_MS, since = 0;
 	size_t unproven = 0, live = 0, had = 0;
 
@@ -118,7 +120,12 @@ static bool wait_back(struct run *r, const struct target *t, const struct census
 	while (fleet_poll(&r->fleet, err) == 0) {
 		unproven = verify_count_unproven(r->fleet.conns, r->fleet.count, &r->proof);
 		live = verify_count_live(r->fleet.conns, r->fleet.count);
-		bool good = (unproven <= may_stay || !r->overlaps) && live >= least && live > 0;
+		bool good = (unproven <= may_stay || !r->overlaps) && live >= least && live > 0 &&
+			    (!t->signal_begun || signal_arrived(t, &stuck));
+		if (stuck.text[0] != '\0') {
+			*err = stuck;
+			return false;
+		}
 		since = !good ? 0 : since == 0 ? clock_ms() : since;
 		if (good && clock_ms() - since >= stable)
 			return true;
@@ -131,6 +138,15 @@ static bool wait_back(struct run *r, const struct target *t, const struct census
 			return false;
 	}
 	return false;
+}
+
+/* Is this the last manifest of those that go back? They do in reverse. */
+static bool is_last_manifest(const struct run *r, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (r->targets[i].ops == &target_manifest && r->targets[i].has_before)
+			return false;
+	return r->targets[index].ops == &target_manifest;
 }
 
 /* One target back. False with err. */
@@ -148,6 +164,8 @@ static bool undo(struct run *r, size_t index, struct err *err)
 	if (t->ops->install(t, &r->old, false, &note, err) == 0 &&
 		run_note(r, step_members("INSTALL", index, true))) {
 		struct err unsent = {""};
+		if (is_last_manifest(r, index))
+			roll_end_pipe(r);
 		/* a signal that could not be sent forward fails on the way back too: whether it was needed shows */
 		bool sent = !t->signal_begun || roll_signal(r, index, &unsent);
 		ok = !r->stopped && wait_back(r, t, &before, err) &&
@@ -193,6 +211,13 @@ static void fail(struct run *r, const struct err *err)
 		err->text, r->expires != API_TIME_NONE ? " and the new one still valid" : "");
 }
 
+/* Annotations name the secret that is installed. */
+static void set_direction(struct run *r, bool is_back)
+{
+	r->env.is_back = is_back;
+	r->env.fingerprint = is_back ? r->fp_old.text : issue_fp_new(r)->text;
+}
+
 enum run_state back_step(struct run *r)
 {
 	int64_t since = clock_ms();
@@ -208,6 +233,7 @@ enum run_state back_step(struct run *r)
 		return r->state;
 	if (!run_note(r, json_pack("{s:s, s:b}", "step", "ISSUE", "ok", 1)))
 		return r->state;
+	set_direction(r, true);
 	for (size_t i = r->target_count; i-- > 0 && !r->stopped;)
 		if (r->targets[i].has_before && !undo(r, i, &err)) {
 			if (!r->stopped)
@@ -220,8 +246,9 @@ enum run_state back_step(struct run *r)
 		fail(r, &err);
 		return r->state;
 	}
-	for (size_t i = 0; i < r->target_count; i++)
-		r->targets[i].ops->forget(&r->targets[i]);
+	set_direction(r, false); /* what was made on the way forward goes by its name */
+	if (!finish_forget(r, "rollback"))
+		return r->state;
 	journal_drop(r->journal, "old");
 	journal_drop(r->journal, "pending");
 	r->code = r->was_asked_back ? EXIT_DONE : EXIT_ROLLED_BACK;

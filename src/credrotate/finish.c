@@ -168,6 +168,24 @@ static void evict(struct run *r)
 	}
 }
 
+bool finish_forget(struct run *r, const char *step)
+{
+	struct err err = {""};
+
+	for (size_t i = 0; i < r->target_count; i++) {
+		struct target *t = &r->targets[i];
+		t->denied = false;
+		if (t->ops->forget(t, &err) == 0)
+			continue;
+		run_stop(r, t->denied ? EXIT_DENIED : EXIT_HALFWAY, step,
+			"%s: a copy of the old secret, which is refused, is left: %s; `credrotate resume` "
+			"goes on",
+			t->text, err.text);
+		return false;
+	}
+	return true;
+}
+
 enum run_state finish_retired(struct run *r)
 {
 	int64_t since = clock_ms();
@@ -183,8 +201,8 @@ enum run_state finish_retired(struct run *r)
 		evict(r);
 	if (r->stopped)
 		return r->state;
-	for (size_t i = 0; i < r->target_count; i++)
-		r->targets[i].ops->forget(&r->targets[i]);
+	if (!finish_forget(r, "retire"))
+		return r->state;
 	journal_drop(r->journal, "old");
 	journal_drop(r->journal, "pending");
 	if (run_note(r, json_pack("{s:b}", "ok", 1)))

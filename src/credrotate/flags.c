@@ -57,6 +57,8 @@ static const struct opt options[] = {
 		OPT_BOOL(struct flags, force), NULL},
 	{0, "force-stale", NULL, "go on when a target does not hold the current secret",
 		OPT_BOOL(struct flags, force_stale), NULL},
+	{0, "immutable", NULL, "where a Secret is immutable, make another and have the Deployment use it",
+		OPT_BOOL(struct flags, immutable), NULL},
 	{0, "keep-pending", NULL,
 		"keep the new secret in the state directory: for APIs that do not tell tokens",
 		OPT_BOOL(struct flags, keep_pending), NULL},
@@ -86,6 +88,9 @@ static const struct opt options[] = {
 		OPT_TEXT(struct flags, kube_token_file), NULL},
 	{0, "kube-cert", "FILE", "client certificate", OPT_TEXT(struct flags, kube_cert), NULL},
 	{0, "kube-key", "FILE", "its key", OPT_TEXT(struct flags, kube_key), NULL},
+	{0, "kube-account-dir", "DIR",
+		"token and ca.crt of a pod's service account, where they are elsewhere",
+		OPT_TEXT(struct flags, kube_account_dir), NULL},
 	{0},
 };
 

@@ -37,7 +37,7 @@ struct flags {
 	const char *failure_text, *straggler_text;
 	enum failure_policy on_failure;
 	enum straggler_policy stragglers;
-	bool accept_gap, force, force_stale, keep_pending, dry_run, yes;
+	bool accept_gap, force, force_stale, immutable, keep_pending, dry_run, yes;
 
 	const char *state_dir, *audit, *systemctl, *probe, *records;
 	bool audit_syslog, json, quiet;

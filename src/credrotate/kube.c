@@ -31,6 +31,11 @@ struct kube *kube_new(const struct kube_conf *conf, struct err *err)
 		err_set(err, "not in a pod, so the API server has to be named: --kube-server");
 		return NULL;
 	}
+	if (!in_pod && strncmp(conf->server, "https://", 8) != 0) {
+		err_set(err, "--kube-server %s: has to begin with https://, since secrets pass over it",
+			conf->server);
+		return NULL;
+	}
 	struct kube *k = mem_alloc(sizeof(*k));
 	k->conf = *conf;
 	k->server = !in_pod                     ? mem_strdup(conf->server)
@@ -61,6 +66,7 @@ void kube_free(struct kube *k)
 struct answer {
 	int status; /* 0: none came */
 	int retry_after_s;
+	bool is_final; /* asking again helps nothing */
 	struct buf body;
 	char why[CURL_ERROR_SIZE];
 };
@@ -106,7 +112,7 @@ static void set_options(const struct kube *k, CURL *c, const char *url, struct a
 {
 	curl_easy_setopt(c, CURLOPT_URL, url);
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "https");
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, KUBE_CONNECT_MS);
 	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, KUBE_TOTAL_MS);
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, a->why);
@@ -118,6 +124,13 @@ static void set_options(const struct kube *k, CURL *c, const char *url, struct a
 		curl_easy_setopt(c, CURLOPT_SSLCERT, k->conf.cert);
 	if (k->conf.key != NULL)
 		curl_easy_setopt(c, CURLOPT_SSLKEY, k->conf.key);
+}
+
+/* What is wrong with certificates stays wrong. */
+static bool is_final(CURLcode code)
+{
+	return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
+	       code == CURLE_SSL_CERTPROBLEM || code == CURLE_URL_MALFORMAT;
 }
 
 static int request(const struct kube *k, const char *method, const char *path, const char *type,
@@ -144,7 +157,8 @@ static int request(const struct kube *k, const char *method, const char *path, c
 		curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
 		curl_easy_getinfo(c, CURLINFO_RETRY_AFTER, &after);
 		a->status = code == CURLE_OK ? (int)status : 0;
-		a->retry_after_s = after > 0 && after < KUBE_WAIT_MAX_S ? (int)after : 0;
+		a->is_final = is_final(code);
+		a->retry_after_s = after <= 0 ? 0 : after < KUBE_WAIT_MAX_S ? (int)after : KUBE_WAIT_MAX_S;
 		if (code != CURLE_OK && a->why[0] == '\0')
 			snprintf(a->why, sizeof(a->why), "%s", curl_easy_strerror(code));
 	}
@@ -156,13 +170,33 @@ static int request(const struct kube *k, const char *method, const char *path, c
 
 /* --- Asking until there is an answer --- */
 
+/* What a role calls that which a method does to one object. */
+static const char *verb_of(const char *method)
+{
+	static const char *const verbs[][2] = {
+		{"GET", "get"}, {"POST", "create"}, {"PATCH", "patch"}, {"DELETE", "delete"}};
+
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (strcmp(method, verbs[i][0]) == 0)
+			return verbs[i][1];
+	abort();
+}
+
 /* What a Status object tells: its message, cut. It may quote what was sent, so not for bodies with secrets. */
 static void explain(const struct answer *a, const char *method, const char *path, bool quiet, struct err *err)
 {
 	json_t *status = json_loadb(buf_span(&a->body).p, buf_len(&a->body), 0, NULL);
 	const char *message = json_string_value(json_object_get(status, quiet ? "reason" : "message"));
 
-	if (a->status == 0)
+	if (a->status == 401)
+		err_set(err,
+			"Kubernetes: %s %s: status 401: does not take the token or certificate; see "
+			"--kube-token-file",
+			method, path);
+	else if (a->status == 403)
+		err_set(err, "Kubernetes: may not %s %s; the role has to allow the verb %s", verb_of(method),
+			path, verb_of(method));
+	else if (a->status == 0)
 		err_set(err, "Kubernetes: %s %s: %s", method, path, a->why);
 	else if (message != NULL)
 		err_set(err, "Kubernetes: %s %s: status %d: %.200s", method, path, a->status, message);
@@ -199,11 +233,13 @@ enum kube_result kube_ask(struct kube *k, const char *method, const char *path, 
 		if (request(k, method, path, type, body, &a, err) < 0)
 			break;
 		result = result_of(a.status);
-		bool later = a.status == 0 || a.status == 429 || a.status >= 500;
+		bool later = (a.status == 0 && !a.is_final) || a.status == 429 || a.status >= 500;
 		if (a.status == 401 && !refreshed) { /* the token may have been changed just then */
 			refreshed = true;
 			continue;
 		}
+		if (result == KUBE_OK)
+			break;
 		explain(&a, method, path, body != NULL, err);
 		if (!later || tries + 1 == KUBE_TRIES || interrupt_came(k->conf.interrupt))
 			break;

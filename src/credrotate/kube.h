@@ -23,14 +23,15 @@ void kube_free(struct kube *k);
 enum kube_result {
 	KUBE_OK,
 	KUBE_MISSING,  /* 404 */
-	KUBE_CONFLICT, /* 409: changed meanwhile */
+	KUBE_CONFLICT, /* 409: changed meanwhile, or there already */
 	KUBE_DENIED,   /* 401, 403 */
 	KUBE_FAILED,
 };
 
 /* Ask until there is an answer that is not "later": 429, 5xx and lost connections are repeated for a while, which is why
- * every request here may come twice. type is of the body, which is NULL for none; both are borrowed. *out is the answer's
- * object, to be released; NULL unless KUBE_OK. Answers may hold secrets: the JSON library wipes them. */
+ * every request here may come twice; a 401 is asked again once, with the token as its file has it then. type is of the body,
+ * which is NULL for none; both are borrowed. *out is the answer's object, to be released; NULL unless KUBE_OK. Answers may
+ * hold secrets: the JSON library wipes them. err is left alone when KUBE_OK. */
 enum kube_result kube_ask(struct kube *k, const char *method, const char *path, const char *type,
 	const char *body, json_t **out, struct err *err);
 /* May I do that? False when not, or when it cannot be found out, with the reason. */

@@ -87,6 +87,43 @@ static void check_reload(struct verdict *v, const struct target *t)
 		}
 }
 
+/* Running pods see a change of the Secret's files, but only connectors of ours look. */
+static void check_watched(struct verdict *v, const struct target *t)
+{
+	const struct fleet *f = &v->run->fleet;
+	size_t ours = 0;
+
+	if (t->signal != TARGET_NONE || t->rollout == NULL)
+		return;
+	for (size_t i = 0; i < f->count; i++)
+		ours += verify_is_live(&f->conns[i]) && is_ours(&f->conns[i]);
+	if (ours < (size_t)t->replicas)
+		against(v, t->text,
+			"signal=none waits for connectors that read their file again, which those of another "
+			"make "
+			"do not; leave it out");
+}
+
+/* Can it be told? Each remedy by itself. */
+static void check_signal(struct verdict *v, struct target *t)
+{
+	struct buf remedies = {0};
+	struct err err = {""};
+
+	if (signal_check(t, v->run->flags->systemctl, &remedies, &err) < 0) {
+		against(v, t->text, err.text);
+		v->denied |= t->denied;
+	}
+	for (struct span rest = buf_span(&remedies); rest.len > 0;) {
+		struct span line = span_cut(rest, '\n', &rest);
+		char *why = mem_spandup(line);
+		against(v, t->text, why);
+		free(why);
+	}
+	buf_free(&remedies);
+	check_watched(v, t);
+}
+
 static void check_targets(struct verdict *v)
 {
 	for (size_t i = 0; i < v->run->target_count; i++) {
@@ -97,11 +134,12 @@ static void check_targets(struct verdict *v)
 		if (v->against > before)
 			continue;
 		t->denied = false;
-		if (t->ops->check(t, &err) < 0 || signal_check(t, v->run->flags->systemctl, &err) < 0) {
+		if (t->ops->check(t, &err) < 0) {
 			against(v, t->text, err.text);
 			v->denied |= t->denied;
-			continue;
 		}
+		t->denied = false;
+		check_signal(v, t);
 		check_reload(v, t);
 		if (v->against == before)
 			report_step(v->run->report,

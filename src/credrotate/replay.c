@@ -133,6 +133,7 @@ static bool take_line(struct replay *r, json_t *line)
 	case RUN_NEW:
 		r->command = text_of(line, "command");
 		r->is_there = true;
+		r->immutable = json_is_true(json_object_get(line, "immutable"));
 		return r->command != NULL && take_targets(r, json_object_get(line, "targets"));
 	case RUN_INTENT: return take_intent(r, line);
 	case RUN_ISSUED: return take_issued(r, line);

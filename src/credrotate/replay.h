@@ -16,6 +16,7 @@ struct replay {
 	enum run_state state;
 	const char *command, *since; /* "rotate"; when the newest line was written. Borrowed */
 	bool overlaps;
+	bool immutable; /* it was begun with --immutable */
 	int64_t window_ns, live_before;
 	struct fingerprint fp_old, drawn[RUN_DRAWN_MAX];
 	size_t drawn_count;

@@ -1,5 +1,8 @@
 /* Targets, one after another or a few at a time: install, signal, wait for the proof. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/base/duration.h"
 #include "common/base/rfc3339.h"
@@ -13,7 +16,8 @@
 #define POLL_REAL_MS 5000 /* the real service, which counts */
 #define POLL_LEAST_MS 100
 #define SETTLE_REAL_MS 600000
-#define WINDOW_KEPT 5 /* the last fifth of the window is not used up */
+#define PROGRESS_DEFAULT_S 600 /* how long Kubernetes lets a rollout be without progress */
+#define WINDOW_KEPT 5          /* the last fifth of the window is not used up */
 
 int64_t roll_poll_ms(const struct run *r)
 {
@@ -30,7 +34,7 @@ int64_t roll_timeout_ms(const struct run *r, const struct target *t)
 		return r->flags->window / NS_PER_MS / WINDOW_KEPT * (WINDOW_KEPT - 1);
 	switch (t->signal) {
 	case TARGET_RELOAD: return 60000;
-	case TARGET_ROLLOUT: return 660000;
+	case TARGET_ROLLOUT: return 1000 * ((t->progress_s > 0 ? t->progress_s : PROGRESS_DEFAULT_S) + 60);
 	case TARGET_NONE: return 120000;
 	case TARGET_RESTART:
 	case TARGET_SURGE:
@@ -82,6 +86,15 @@ static bool poll_fleet(struct run *r)
 
 /* --- Failure --- */
 
+/* Is a manifest on its way, which nothing calls back? `credrotate rollback` with a pipe does. */
+static bool has_piped(const struct run *r)
+{
+	for (size_t i = 0; i < r->target_count; i++)
+		if (r->targets[i].ops == &target_manifest && r->targets[i].installed)
+			return true;
+	return false;
+}
+
 /* A target failed: back, or stop here. */
 static enum run_state give_up(struct run *r, const struct target *t, const char *step, const struct err *err)
 {
@@ -96,7 +109,7 @@ static enum run_state give_up(struct run *r, const struct target *t, const char 
 	}
 	if (policy == FAILURE_DEFAULT)
 		policy = r->overlaps && !r->window_closed ? FAILURE_ROLLBACK : FAILURE_STOP;
-	if (r->is_adopting)
+	if (r->is_adopting || has_piped(r))
 		policy = FAILURE_STOP;
 	if (policy == FAILURE_ROLLBACK && (r->overlaps || 2 * switched < r->target_count)) {
 		report_step(r->report,
@@ -127,8 +140,8 @@ static bool wait_margin(struct run *r)
 /* A connector of ours watches its file, and takes the installing for the signal. */
 static bool is_watched(const struct run *r, const struct target *t)
 {
-	return !r->overlaps && (t->signal == TARGET_NONE || t->signal == TARGET_RELOAD) &&
-	       t->ops == &target_file;
+	return !r->overlaps &&
+	       (t->signal == TARGET_NONE || (t->signal == TARGET_RELOAD && t->ops == &target_file));
 }
 
 static bool take_before(struct run *r, struct target *t)
@@ -140,6 +153,37 @@ static bool take_before(struct run *r, struct target *t)
 	census_take(&t->before, r->fleet.conns, r->fleet.count, &r->proof);
 	t->has_before = true;
 	return true;
+}
+
+void roll_end_pipe(struct run *r)
+{
+	int null;
+
+	if (r->env.manifest_fd < 0)
+		return;
+	/* 1 must not become the number of something else */
+	null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (null < 0 || dup2(null, r->env.manifest_fd) < 0)
+		report_step(r->report, &(struct report_step){.step = "install", .result = REPORT_FAILED},
+			"standard output cannot be closed: %s; what reads it waits for our end",
+			strerror(errno));
+	if (null >= 0)
+		close(null);
+	r->env.manifest_fd = -1;
+}
+
+/* What is behind a pipe begins at its end: kubectl applies what it has read to the last byte. */
+static void end_pipe_after_last(struct run *r)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < r->target_count; i++) {
+		if (r->targets[i].ops == &target_manifest && !r->targets[i].installed)
+			return;
+		any |= r->targets[i].ops == &target_manifest;
+	}
+	if (any)
+		roll_end_pipe(r);
 }
 
 static bool install(struct run *r, size_t index, struct err *err)
@@ -157,6 +201,7 @@ static bool install(struct run *r, size_t index, struct err *err)
 	int rc = t->ops->install(t, &r->new, true, &note, err);
 	if (rc == 0 && note_ok(r, "INSTALL", index, NULL)) {
 		t->installed = true;
+		end_pipe_after_last(r);
 		report_step(r->report,
 			&(struct report_step){.step = "install",
 				.target = t->text,
@@ -230,9 +275,19 @@ static bool window_lasts(struct run *r)
 struct group {
 	size_t from, to;
 	size_t replicas;
+	size_t failed; /* the one that did, for the message */
 };
 
-static bool group_arrived(struct run *r, const struct group *g, struct err *err)
+static size_t count_replicas(const struct run *r, const struct group *g)
+{
+	size_t count = 0;
+
+	for (size_t i = g->from; i < g->to; i++)
+		count += (size_t)r->targets[i].replicas;
+	return count;
+}
+
+static bool group_arrived(struct run *r, struct group *g, struct err *err)
 {
 	struct uuid id;
 	bool ready;
@@ -240,8 +295,10 @@ static bool group_arrived(struct run *r, const struct group *g, struct err *err)
 	for (size_t i = g->from; i < g->to; i++) {
 		struct target *t = &r->targets[i];
 		struct err unused;
-		if (!signal_arrived(t, err))
+		if (!signal_arrived(t, err)) {
+			g->failed = i;
 			return false;
+		}
 		if (t->metrics != NULL && web_connector(t->metrics, &id, &ready, &unused) == 0 && !ready)
 			return false;
 	}
@@ -260,21 +317,23 @@ static void say_missing(struct err *err, const struct rejoin *seen, const struct
 }
 
 /* Wait until the group has rejoined, and all of it holds for --stable. */
-static bool wait_rejoined(struct run *r, const struct group *g, struct err *err)
+static bool wait_rejoined(struct run *r, struct group *g, struct err *err)
 {
 	const struct target *first = &r->targets[g->from];
-	int64_t until = clock_ms() + roll_timeout_ms(r, first), since = 0;
+	int64_t began = clock_ms(), since = 0;
 	struct rejoin seen = {0};
 
 	while (poll_fleet(r) && window_lasts(r)) {
+		bool good = group_arrived(r, g, err);
+		g->replicas = count_replicas(r, g); /* a Deployment tells, and may be scaled meanwhile */
 		seen = verify_rejoin(&first->before, r->fleet.conns, r->fleet.count, &r->proof, g->replicas);
-		bool good = group_arrived(r, g, err) && seen.done;
+		good = good && seen.done;
 		if (!good && err->text[0] != '\0')
 			return false;
 		since = !good ? 0 : since == 0 ? clock_ms() : since;
 		if (good && clock_ms() - since >= r->flags->stable / NS_PER_MS)
 			return true;
-		if (clock_ms() > until)
+		if (clock_ms() > began + roll_timeout_ms(r, first))
 			break;
 		if (!run_pause(r, roll_poll_ms(r)))
 			return false;
@@ -401,12 +460,14 @@ static bool roll_group(struct run *r, struct group *g, struct err *err)
 	int64_t since = clock_ms();
 
 	for (size_t i = g->from; i < g->to; i++) {
+		g->failed = i;
 		if (!prepare(r, i, err))
 			return false;
 		if (!run_note(r, step_members("REJOIN", i)))
 			return false;
-		g->replicas += (size_t)r->targets[i].replicas;
 	}
+	g->replicas = count_replicas(r, g);
+	g->failed = g->from;
 	struct target *first = &r->targets[g->from];
 	if (first->signal == TARGET_SURGE &&
 		(!wait_surged(r, g, err) || signal_finish(first, r->flags->systemctl, err) < 0))
@@ -466,7 +527,7 @@ enum run_state roll_step(struct run *r)
 	if ((!r->overlaps || r->window_closed) && (install_all(r) != RUN_ROLLING || r->stopped))
 		return r->stopped ? r->state : RUN_ROLLBACK;
 	for (size_t i = next_target(r); i < r->target_count; i = next_target(r)) {
-		struct group g = {.from = i, .to = i + 1};
+		struct group g = {.from = i, .to = i + 1, .failed = i};
 		if (!poll_fleet(r))
 			return r->state;
 		if (is_idle(r, &r->targets[i])) {
@@ -476,7 +537,7 @@ enum run_state roll_step(struct run *r)
 		while (g.to < r->target_count && g.to - g.from < parallel && !r->targets[g.to].rejoined)
 			g.to++;
 		if (!roll_group(r, &g, &err))
-			return r->stopped ? r->state : give_up(r, &r->targets[g.from], "rejoin", &err);
+			return r->stopped ? r->state : give_up(r, &r->targets[g.failed], "rejoin", &err);
 		if (!settle(r, next_target(r) == r->target_count))
 			return r->state;
 	}

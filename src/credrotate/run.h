@@ -99,6 +99,8 @@ enum run_state finish_joined(struct run *r);
 enum run_state finish_retired(struct run *r);
 enum run_state finish_done(struct run *r);
 enum run_state back_step(struct run *r);
+/* Have all targets remove what they kept. False, and stopped, when one could not. */
+bool finish_forget(struct run *r, const char *step);
 
 /* --- Shared by steps --- */
 

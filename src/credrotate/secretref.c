@@ -7,16 +7,35 @@
 
 #define NAME_LEN_MAX 253
 
-/* Lower-case letters, digits, - and . for names (RFC 1123); keys may have capitals and _ as well. */
-static bool is_name(struct span s, bool is_key)
+static bool is_letter_or_digit(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+bool secretref_is_name(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (!is_letter_or_digit(s.p[i]) && s.p[i] != '-' && s.p[i] != '.')
+			return false;
+	return s.len > 0 && s.len <= NAME_LEN_MAX && is_letter_or_digit(s.p[0]) &&
+	       is_letter_or_digit(s.p[s.len - 1]);
+}
+
+/* Keys become names of files, so that two dots in front are the kubelet's. */
+static bool is_key(struct span s)
 {
 	for (size_t i = 0; i < s.len; i++) {
 		char c = s.p[i];
-		bool common = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
-		if (!common && !(is_key && ((c >= 'A' && c <= 'Z') || c == '_')))
+		if (!is_letter_or_digit(c) && !(c >= 'A' && c <= 'Z') && strchr("-._", c) == NULL)
 			return false;
 	}
-	return s.len > 0 && s.len <= NAME_LEN_MAX;
+	return s.len > 0 && s.len <= NAME_LEN_MAX && !span_starts(s, SPAN("..")) && !span_eq(s, SPAN("."));
+}
+
+static void set_paths(struct secretref *ref)
+{
+	ref->path = mem_printf("/api/v1/namespaces/%s/secrets/%s", ref->ns, ref->name);
+	ref->patch_path = mem_printf("%s?fieldManager=credrotate", ref->path);
 }
 
 int secretref_parse(struct secretref *ref, const struct target *t, struct err *err)
@@ -24,14 +43,24 @@ int secretref_parse(struct secretref *ref, const struct target *t, struct err *e
 	struct span rest, key, ns = span_cut(span_str(t->place), '/', &rest);
 	struct span name = span_cut(rest, '#', &key);
 
-	if (!is_name(ns, false) || !is_name(name, false) || !is_name(key, true))
+	if (!secretref_is_name(ns) || !secretref_is_name(name) || !is_key(key))
 		return err_set(err, "\"%s\": is not NAMESPACE/NAME#KEY as Kubernetes names them", t->text);
 	ref->ns = mem_spandup(ns);
 	ref->name = mem_spandup(name);
 	ref->key = mem_spandup(key);
-	ref->path = mem_printf("/api/v1/namespaces/%s/secrets/%s", ref->ns, ref->name);
-	ref->patch_path = mem_printf("%s?fieldManager=credrotate", ref->path);
+	set_paths(ref);
 	return 0;
+}
+
+void secretref_move(struct secretref *ref, const char *name)
+{
+	char *copy = mem_strdup(name);
+
+	free(ref->name);
+	free(ref->path);
+	free(ref->patch_path);
+	ref->name = copy;
+	set_paths(ref);
 }
 
 void secretref_free(struct secretref *ref)
@@ -64,4 +93,13 @@ int secretref_value(const struct secretref *ref, json_t *object, struct secret *
 	return ok ? 0
 		  : err_set(err, "Kubernetes: Secret %s/%s: key %s is not base64 of at most %zu bytes",
 			    ref->ns, ref->name, ref->key, sizeof(bytes));
+}
+
+bool secretref_same(struct span a, const struct secret *b)
+{
+	unsigned char x[SECRET_HASH_LEN], y[SECRET_HASH_LEN];
+
+	secret_hash(a, x);
+	secret_hash(span_of((const char *)b->data, b->len), y);
+	return secret_equal(x, y);
 }

@@ -83,7 +83,7 @@ static int open_kube(struct session *s, struct err *err)
 {
 	const struct flags *f = s->flags;
 	struct kube_conf conf = {f->kube_server, f->kube_ca, f->kube_token_file, f->kube_cert, f->kube_key,
-		NULL, s->interrupt};
+		f->kube_account_dir, s->interrupt};
 	bool needed = false;
 
 	for (size_t i = 0; i < s->run.target_count; i++)
@@ -113,7 +113,8 @@ int session_targets(struct session *s, struct err *err)
 		.fingerprint = "",
 		.tunnel = &s->run.fleet.id,
 		.manifest_fd = STDOUT_FILENO,
-		.force = s->flags->force};
+		.force = s->flags->force,
+		.immutable = s->flags->immutable};
 	if (has_manifest(s) && s->flags->json && s->flags->records == NULL)
 		s->report.records = stderr; /* nothing but the manifest on standard output */
 	if (s->flags->window < 0)
@@ -270,7 +271,8 @@ static void begin(struct session *s)
 	for (size_t i = 0; i < r->target_count; i++)
 		json_array_append_new(list, json_string(s->targets[i].text));
 	run_enter(r, RUN_NEW,
-		json_pack("{s:s, s:o}", "command", flags_command_name(s->flags->command), "targets", list));
+		json_pack("{s:s, s:b, s:o}", "command", flags_command_name(s->flags->command), "immutable",
+			s->flags->immutable, "targets", list));
 	if (!r->stopped)
 		run_go(r);
 }
@@ -347,6 +349,8 @@ static int change(struct session *s)
 	}
 	if (goes_on && s->flags->window < 0)
 		s->flags->window = s->replay.window_ns > 0 ? s->replay.window_ns : -1;
+	if (goes_on)
+		s->flags->immutable |= s->replay.immutable;
 	set_mode(s, goes_on ? s->replay.command : flags_command_name(s->flags->command));
 	if (r->is_revoking && !goes_on && !confirm_revoke(s, &err))
 		return die(s, &err, EXIT_USAGE);

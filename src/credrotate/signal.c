@@ -167,7 +167,7 @@ static int check_active(const char *systemctl, const char *unit, struct err *err
 	return active == 0 ? err_set(err, "unit %s is not active", unit) : active < 0 ? -1 : 0;
 }
 
-int signal_check(struct target *t, const char *systemctl, struct err *err)
+int signal_check(struct target *t, const char *systemctl, struct buf *remedies, struct err *err)
 {
 	pid_t pid;
 
@@ -185,8 +185,8 @@ int signal_check(struct target *t, const char *systemctl, struct err *err)
 						    t->unit, t->standby)
 					  : 0;
 	}
-	case TARGET_ROLLOUT: return rollout_check(t, err);
-	case TARGET_NONE:
+	case TARGET_ROLLOUT: return rollout_check(t, remedies, err);
+	case TARGET_NONE: return t->rollout != NULL ? rollout_check(t, remedies, err) : 0;
 	case TARGET_EXEC: return 0;
 	}
 	abort();

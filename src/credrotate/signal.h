@@ -6,8 +6,9 @@
 
 #define SIGNAL_WAIT_MS 300000 /* for systemctl or a command to end */
 
-/* Can it be sent? The unit is known, the process is there, the Deployment leaves no gap. Changes nothing. */
-int signal_check(struct target *t, const char *systemctl, struct err *err);
+/* Can it be sent? The unit is known, the process is there, the Deployment leaves no gap. Changes nothing. Of a Deployment each
+ * thing to mend is a line in remedies, and 0 is returned. */
+int signal_check(struct target *t, const char *systemctl, struct buf *remedies, struct err *err);
 /* Send it. Sending it twice is harmless. */
 int signal_send(struct target *t, const char *systemctl, struct err *err);
 /* What comes once the new one serves: of two units, stop the one that was started first. */

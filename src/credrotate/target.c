@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "common/base/base64.h"
-#include "credrotate/target.h"
+#include "credrotate/secretref.h"
 
 static const char *const signal_names[] = {"none", "reload", "restart", "surge", "rollout", "exec"};
 
@@ -23,6 +23,7 @@ static int parse_signal(struct target *t, const char *value, struct err *err)
 	for (size_t i = 0; i < sizeof(signal_names) / sizeof(signal_names[0]); i++)
 		if (strcmp(value, signal_names[i]) == 0) {
 			t->signal = (enum target_signal)i;
+			t->has_signal = true;
 			return 0;
 		}
 	return err_set(err, "\"%s\": signal=%s is none of none, reload, restart, surge, rollout and exec",
@@ -63,6 +64,7 @@ static int parse_option(struct target *t, const char *name, const char *value, s
 			return err_set(err, "\"%s\": replicas=%s is not a number from 1 to %d", t->text,
 				value, TARGET_REPLICAS_MAX);
 		t->replicas = (int64_t)n;
+		t->has_replicas = true;
 		return 0;
 	}
 	return err_set(err,
@@ -92,9 +94,10 @@ static int check_signal(const struct target *t, struct err *err)
 	if (missing != NULL)
 		return err_set(
 			err, "\"%s\": signal=%s needs %s", t->text, target_signal_name(t->signal), missing);
-	if (t->signal == TARGET_ROLLOUT && t->ops != &target_kube)
-		return err_set(err, "\"%s\": signal=rollout is for targets k8s:", t->text);
-	if (t->rollout != NULL && strncmp(t->rollout, "deployment/", 11) != 0)
+	if ((t->signal == TARGET_ROLLOUT || t->rollout != NULL) && t->ops != &target_kube)
+		return err_set(err, "\"%s\": rollout is for targets k8s:", t->text);
+	if (t->rollout != NULL && (strncmp(t->rollout, "deployment/", 11) != 0 ||
+					  !secretref_is_name(span_str(t->rollout + 11))))
 		return err_set(err, "\"%s\": rollout= takes deployment/NAME", t->text);
 	return 0;
 }
@@ -125,7 +128,7 @@ int target_read(struct target *t, const char *text, struct arena *a, struct err 
 		if (parse_option(t, arena_copy(a, name).p, arena_copy(a, value).p, err) < 0)
 			return -1;
 	}
-	if (t->rollout != NULL && t->signal == TARGET_NONE)
+	if (t->rollout != NULL && !t->has_signal)
 		t->signal = TARGET_ROLLOUT;
 	return check_signal(t, err);
 }
@@ -136,6 +139,7 @@ void target_drop(struct target *t)
 		return;
 	if (t->ops != NULL && t->own != NULL)
 		t->ops->close(t);
+	free(t->reference);
 	census_free(&t->before);
 }
 

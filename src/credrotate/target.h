@@ -29,12 +29,14 @@ enum target_format { TARGET_AUTO, TARGET_CREDENTIALS, TARGET_TOKEN };
 /* What all targets of a run share; borrowed. */
 struct target_env {
 	const char *run;         /* the run's id: names temporary files */
-	const char *fingerprint; /* of the new secret, as it goes into annotations; "" before it is known */
+	const char *fingerprint; /* of the secret that is installed, for annotations; "" before it is known */
 	const struct uuid *tunnel;
 	struct kube *kube; /* NULL unless a target needs it */
 	int64_t version;   /* of the new secret; 0 when not known */
-	int manifest_fd;   /* where manifests go */
+	int manifest_fd;   /* where manifests go; -1 once that is closed */
 	bool force;        /* write a Secret that something else manages */
+	bool immutable;    /* where a Secret is immutable, make another and have the pods use that */
+	bool is_back;      /* going back: the fingerprint is that of the old secret */
 };
 
 struct target {
@@ -45,9 +47,13 @@ struct target {
 	enum target_signal signal;
 	const char *unit, *standby, *pidfile, *command, *metrics, *rollout; /* NULL when not given */
 	int64_t replicas;
+	bool has_replicas, has_signal; /* they were given */
+	int64_t progress_s;            /* a Deployment's progressDeadlineSeconds; 0 when not known */
 	const struct target_env *env;
-	void *own;   /* of its kind */
-	bool denied; /* the last failure was a matter of rights */
+	void *own;        /* of its kind */
+	const char *base; /* of a Secret: its name as given. Borrowed from own */
+	char *reference;  /* the Secret that pods are to use, where that is not base; owned, NULL for none */
+	bool denied;      /* the last failure was a matter of rights */
 
 	/* How far it has come. */
 	bool installed, signal_begun, signalled, rejoined;
@@ -68,8 +74,8 @@ struct target_ops {
 	int (*install)(struct target *t, const struct cred *c, bool keep, struct buf *note, struct err *err);
 	/* The secret that was kept; false when there is none. */
 	bool (*kept)(struct target *t, struct secret *out);
-	/* Remove what was kept. */
-	void (*forget)(struct target *t);
+	/* Remove what was kept; again after a failure. */
+	int (*forget)(struct target *t, struct err *err);
 	/* Remove what a crash of this run left. */
 	void (*tidy)(struct target *t);
 	void (*close)(struct target *t);

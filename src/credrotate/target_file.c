@@ -87,9 +87,11 @@ static bool file_kept(struct target *t, struct secret *out)
 	return ok;
 }
 
-static void file_forget(struct target *t)
+static int file_forget(struct target *t, struct err *err)
 {
+	(void)err;
 	replace_forget(t->own);
+	return 0;
 }
 
 static void file_tidy(struct target *t)

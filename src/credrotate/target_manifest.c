@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "common/base/base64.h"
 #include "common/base/fsx.h"
 #include "common/base/mem.h"
+#include "credrotate/secretdoc.h"
 #include "credrotate/secretref.h"
 
 struct manifest {
@@ -44,8 +44,14 @@ static int manifest_read(struct target *t, struct secret *out, struct err *err)
 	return rc;
 }
 
-static int manifest_check(struct target *t, struct err *err)
+static int check_pipe(const struct target *t, struct err *err)
 {
+	if (t->env->manifest_fd < 0)
+		return err_set(err,
+			"%s: standard output was closed, so that what is behind the pipe could begin; run "
+			"the command "
+			"again with the pipe",
+			t->text);
 	if (isatty(t->env->manifest_fd))
 		return err_set(err,
 			"%s: standard output is a terminal, and the manifest holds a secret; pipe it on",
@@ -53,55 +59,56 @@ static int manifest_check(struct target *t, struct err *err)
 	return 0;
 }
 
-static void add_member(struct buf *out, const char *name, json_t *value)
+static int manifest_check(struct target *t, struct err *err)
 {
-	char *text = value != NULL ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-
-	if (text != NULL)
-		buf_addf(out, ",\"%s\":%s", name, text);
-	free(text);
+	return check_pipe(t, err);
 }
 
-/* JSON is YAML too. */
 static int compose(struct target *t, const struct cred *c, struct buf *out, struct err *err)
 {
 	struct manifest *m = t->own;
 	struct buf value = {.max = CRED_FILE_MAX};
-	json_t *meta = json_object_get(m->old, "metadata"), *notes = json_object();
-	json_t *had = json_object_get(meta, "annotations");
+	struct secret was = {0};
+	struct err unused; /* a key that is not there yet */
 	enum target_format format = t->format != TARGET_AUTO ? t->format : TARGET_CREDENTIALS;
-	int rc = target_compose(format, (struct span){0}, c, &value, err);
 
-	if (json_is_object(had))
-		json_object_update(notes, had);
-	json_object_del(
-		notes, "kubectl.kubernetes.io/last-applied-configuration"); /* it holds the old secret */
-	json_object_set_new(notes, "outbore.dev/secret-fingerprint", json_string(t->env->fingerprint));
-	buf_reserve(out, out->max);
-	buf_addf(out,
-		"{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"metadata\":{\"name\":\"%s\",\"namespace\":\"%"
-		"s\"",
-		m->ref.name, m->ref.ns);
-	add_member(out, "labels", json_object_get(meta, "labels"));
-	add_member(out, "annotations", notes);
-	buf_add_char(out, '}');
-	add_member(out, "type", json_object_get(m->old, "type"));
-	buf_addf(out, ",\"data\":{\"%s\":\"", m->ref.key);
-	base64_encode(buf_span(&value), BASE64_PADDED, out);
-	if (rc == 0 && buf_add_str(out, "\"}}\n") < 0)
-		rc = err_set(err, "%s: too large", t->text);
-	json_decref(notes);
+	if (m->old != NULL && secretref_value(&m->ref, m->old, &was, &unused) < 0)
+		secret_free(&was);
+	int rc = target_compose(format, span_of((const char *)was.data, was.len), c, &value, err);
+	struct secretdoc d = {.ns = m->ref.ns,
+		.name = m->ref.name,
+		.key = m->ref.key,
+		.fingerprint = t->env->fingerprint,
+		.value = buf_span(&value),
+		.old = m->old};
+	if (rc == 0)
+		rc = secretdoc_compose(&d, out, err);
+	secret_free(&was);
 	buf_wipe(&value);
+	return rc;
+}
+
+/* As it stands now, after a crash too. */
+static int manifest_refresh(struct target *t, struct err *err)
+{
+	struct secret unused = {0};
+	int rc = manifest_read(t, &unused, err);
+
+	secret_free(&unused);
 	return rc;
 }
 
 static int manifest_install(
 	struct target *t, const struct cred *c, bool keep, struct buf *note, struct err *err)
 {
-	struct buf text = {.max = (size_t)512 * 1024};
-	int rc = compose(t, c, &text, err);
+	struct buf text = {0};
+	int rc = check_pipe(t, err);
 
 	(void)keep;
+	if (rc == 0)
+		rc = manifest_refresh(t, err);
+	if (rc == 0)
+		rc = compose(t, c, &text, err);
 	if (rc == 0 && fsx_write_all(t->env->manifest_fd, buf_span(&text)) < 0)
 		rc = err_sys(err, "%s: standard output", t->text);
 	if (rc == 0)
@@ -115,6 +122,13 @@ static bool manifest_kept(struct target *t, struct secret *out)
 	(void)t;
 	(void)out;
 	return false;
+}
+
+static int manifest_forget(struct target *t, struct err *err)
+{
+	(void)t;
+	(void)err;
+	return 0;
 }
 
 static void nothing(struct target *t)
@@ -133,4 +147,4 @@ static void manifest_close(struct target *t)
 }
 
 const struct target_ops target_manifest = {"manifest", manifest_open, manifest_read, manifest_check,
-	manifest_install, manifest_kept, nothing, nothing, manifest_close};
+	manifest_install, manifest_kept, manifest_forget, nothing, manifest_close};

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Our edge against connectors that nobody here wrote: the tests tagged "interop" of tests/*.bats, once for each
-# connector, then cloudflared.bats and manage.bats. Prints a table of tests by connectors, and counts.
+# connector, then cloudflared.bats, kube.bats and manage.bats. Prints a table of tests by connectors, and counts.
 #
 #   CLOUDFLARED=FILE        a recent cloudflared        CLOUDFLARED_OLD=FILE    2023.7.0
 #
@@ -59,7 +59,7 @@ skip_all() {
 }
 
 mapfile -t tests < <(names "${shared[@]}")
-mapfile -t special < <(all=1 names "$here/cloudflared.bats" "$here/manage.bats")
+mapfile -t special < <(all=1 names "$here/cloudflared.bats" "$here/kube.bats" "$here/manage.bats")
 
 for connector in "${connectors[@]}"; do
   if [[ -z ${binary[$connector]} ]]; then
@@ -70,7 +70,7 @@ for connector in "${connectors[@]}"; do
   fi
   echo "--- $connector" >&2
   files=("${shared[@]}")
-  [[ $connector = ours ]] || files+=("$here/cloudflared.bats" "$here/manage.bats")
+  [[ $connector = ours ]] || files+=("$here/cloudflared.bats" "$here/kube.bats" "$here/manage.bats")
   CONNECTOR=$connector "$top/scripts/bats-run" "$results/tap/$connector" interop "${files[@]}" >&2 || true
   read_results "$connector"
 done

@@ -1,0 +1,90 @@
+# Helpers of the tests around Kubernetes. What they start, tests/peers/kubeapi.py, is a small server of ours with the shapes
+# of the API that these tests need. It is not Kubernetes, and nothing here was tried on Kubernetes.
+#
+# KUBECTL: which kubectl to take (default: the one in PATH).
+
+bats_require_minimum_version 1.5.0
+
+kubectl=${KUBECTL:-kubectl}
+ns=net # where everything lives
+
+# start_kube: the server, with an authority of its own in kube-ca.pem. Sets kube_server and kube_control; tokens.json says
+# who is who, admin-token and rotator-token hold one each. The pods of Deployments run with the programs under test in PATH.
+start_kube() {
+  local at cluster
+  at=$(scope)
+  kube_authority "$at" || return
+  (
+    umask 077
+    echo admin-secret-token >"$at/admin-token"
+    echo rotator-secret-token >"$at/rotator-token"
+    echo '{"admin-secret-token": "admin", "rotator-secret-token": "system:serviceaccount:net:credrotate"}' >"$at/tokens.json"
+  )
+  PATH=${tunnel%/*}:$PATH start kube "$peers/kubeapi.py" --cert kube.pem --key kube.key --tokens tokens.json --pods "$at/pods"
+  wait_for kube.out '^ready '
+  kube_server=https://127.0.0.1:$(awk '/^ready /{print $2}' "$at/kube.out")
+  kube_control=http://127.0.0.1:$(awk '/^ready /{print $3}' "$at/kube.out")
+  cluster=$(jq -nc --arg s "$kube_server" --arg ca "$at/kube-ca.pem" '{server: $s, "certificate-authority": $ca}')
+  for user in admin rotator; do
+    jq -nc --argjson c "$cluster" --arg t "$(<"$at/$user-token")" --arg ns "$ns" \
+      '{apiVersion: "v1", kind: "Config", "current-context": "x", clusters: [{name: "x", cluster: $c}],
+        users: [{name: "x", user: {token: $t}}], contexts: [{name: "x", context: {cluster: "x", user: "x", namespace: $ns}}]}' \
+      >"$at/$user.kubeconfig"
+  done
+  export kube_server kube_control
+}
+
+# kube_authority DIR: a certificate authority, and the server's certificate.
+kube_authority() {
+  (
+    cd "$1" || exit
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=kube-test-ca \
+      -keyout kube-ca.key -out kube-ca.pem
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=kube-test -keyout kube.key -out kube.csr
+    openssl x509 -req -in kube.csr -CA kube-ca.pem -CAkey kube-ca.key -days 2 -out kube.pem \
+      -extfile <(echo subjectAltName=IP:127.0.0.1)
+  ) >/dev/null 2>&1 || fail_with "openssl makes no certificates"
+}
+
+# k ARGUMENT...: kubectl, as the administrator; as_rotator k ...: with the service account's rights.
+k() {
+  HOME=$(scope) KUBECONFIG=$(scope)/${kube_user:-admin}.kubeconfig "$kubectl" --cache-dir "$(scope)/kube-cache" "$@"
+}
+
+as_rotator() {
+  kube_user=rotator "$@"
+}
+
+# control PATH [JSON]: the test's side of the server.
+control() {
+  curl -sf ${2:+-X POST -d "$2"} "$kube_control/$1"
+}
+
+# secret_manifest NAME KEY FILE [JQ]: a Secret that holds the file.
+secret_manifest() {
+  jq -nc --arg name "$1" --arg key "$2" --arg value "$(base64 -w 0 "$3")" --arg ns "$ns" \
+    '{apiVersion: "v1", kind: "Secret", metadata: {name: $name, namespace: $ns}, type: "Opaque", data: {($key): $value}}'" | ${4:-.}"
+}
+
+# deployment_manifest NAME [JQ]: two pods of our connector, whose credentials are a directory that is mounted.
+deployment_manifest() {
+  jq -nc --arg name "$1" --arg ns "$ns" --arg edge "$edge_tunnel" --arg ca "$cacert" --arg url "http://127.0.0.1:$origin_port" '
+    {apiVersion: "apps/v1", kind: "Deployment", metadata: {name: $name, namespace: $ns}, spec: {
+      replicas: 2, selector: {matchLabels: {app: $name}},
+      strategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 1}},
+      template: {metadata: {labels: {app: $name}}, spec: {
+        terminationGracePeriodSeconds: 40,
+        volumes: [{name: "credentials", secret: {secretName: "tunnel-credentials"}}],
+        containers: [{name: "connector", image: "outbore",
+          command: ["tunnel"],
+          args: ["--edge", $edge, "--edge", $edge, "--cacert", $ca, "--metrics", "$(POD_IP):2000", "--loglevel", "debug",
+                 "--url", $url, "run", "--credentials-file", "/etc/tunnel/credentials.json"],
+          env: [{name: "POD_IP", valueFrom: {fieldRef: {fieldPath: "status.podIP"}}}],
+          volumeMounts: [{name: "credentials", mountPath: "/etc/tunnel", readOnly: true}],
+          readinessProbe: {httpGet: {path: "/ready", port: 2000}, periodSeconds: 1}}]}}}}'" | ${2:-.}"
+}
+
+# pods_are COUNT [JQ]: so many pods are ready, none else is there, and all are what the filter says.
+pods_are() {
+  control pods | jq -e "length == $1 and all(.ready) and all(${2:-true})" >/dev/null
+}
