@@ -1,0 +1,203 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2154 # what lib.bash sets
+# credrotate and connectors as services of a real systemd (tests/peers/systemd_here), installed as `make install` does it.
+# The edge, the service behind the tunnel and the visitors stand outside.
+
+bats_require_minimum_version 1.5.0
+load lib
+
+setup_file() {
+  cd "$BATS_FILE_TMPDIR" || return
+  mkdir machine
+  start systemd "$peers/systemd_here" machine
+  within "$wait_s" grep -q '^ready\|^cannot' systemd.out
+  grep -q '^ready' systemd.out || return 0
+  export machine=$PWD/machine
+  mkdir -p machine/etc/outbore machine/local/bin
+  chmod 755 machine/etc/outbore
+  cp "$tunnel" "${tunnel%/*}/credrotate" machine/local/bin/
+  make -s -C "$top" install-units DESTDIR="$machine" UNITDIR=/local/lib/systemd/system PROGRAM_PREFIX= >/dev/null
+  chmod -R go+rX machine/local
+  inside groupadd --system outbore
+  inside systemctl daemon-reload
+  start_origin
+  "$tunnel" edge cert --store edge.db --account 0123456789abcdef0123456789abcdef -o machine/etc/outbore/cert.pem
+  start_edge --store edge.db --api 127.0.0.1:0
+  same_ports
+  edge_api=$(edge_address api)
+  export edge_api TUNNEL_API_URL=http://$edge_api/client/v4 TUNNEL_ORIGIN_CERT=$machine/etc/outbore/cert.pem
+  "$tunnel" create --credentials-file first.json home
+  stop edge
+  start_edge --store edge.db --api "$edge_api" --route '*=home'
+  install -m 644 dev/ca.pem machine/etc/outbore/ca.pem
+}
+
+teardown_file() {
+  stop_all
+}
+
+setup() {
+  [[ -n ${machine:-} ]] || skip "no systemd of our own: $(sed -n 's/^cannot: //p' "$BATS_FILE_TMPDIR/systemd.out")"
+  cd "$machine/etc/outbore" || return
+}
+
+teardown() {
+  [[ -n ${machine:-} ]] || return 0
+  stop_all
+  inside systemctl stop 'tunnel@*' 'credrotate@*'
+  inside systemctl reset-failed
+  tail -n 20 "$machine"/*.log # shown when the test failed
+  rm -rf "$machine"/*.log "$machine"/etc/systemd/system/*.d "$machine"/{lib,log}/credrotate
+}
+
+# inside COMMAND...: where that systemd is.
+inside() {
+  nsenter --target "$(awk '/^ready/{print $2}' "$BATS_FILE_TMPDIR/systemd.out")" --mount --pid --wd=/ -- "$@"
+}
+
+# credentials_file FILE: with the secret that is current, readable as the units want it.
+credentials_file() {
+  "$tunnel" token home | base64 -d | jq -c '{AccountTag: .a, TunnelID: .t, TunnelSecret: .s}' >"$1"
+  inside chgrp outbore "/etc/outbore/$1"
+  chmod 640 "$1"
+}
+
+# connector NAME [LINE...]: the service tunnel@NAME, with these lines more of configuration. It reads NAME.json, and watches
+# it, unless `shared` names a file of which it gets a copy at its start, as cloudflared reads its own once.
+connector() {
+  local name=$1 from=/etc/outbore/$1.json drop=$machine/etc/systemd/system/tunnel@$1.service.d
+  shift
+  if [[ -n ${shared:-} ]]; then
+    from=/run/credentials/tunnel@$name.service/secret
+    mkdir -m 755 "$drop"
+    printf '[Service]\nLoadCredential=secret:/etc/outbore/%s\n' "$shared" >"$drop/secret.conf"
+    inside systemctl daemon-reload
+  else
+    credentials_file "$name.json"
+  fi
+  printf '%s\n' "tunnel: $(jq -r .TunnelID "$BATS_FILE_TMPDIR/first.json")" "credentials-file: $from" \
+    "url: http://127.0.0.1:$origin_port" "edge: [\"$edge_tunnel\", \"$edge_tunnel\"]" 'cacert: /etc/outbore/ca.pem' \
+    'metrics: 127.0.0.1:0' "$@" >"$name.yml"
+  [[ -n ${idle:-} ]] || inside systemctl start "tunnel@$name"
+}
+
+property() {
+  inside systemctl show --value --property="$2" "$1"
+}
+
+is_active() {
+  [ "$(property "$1" ActiveState)" = active ]
+}
+
+is_inactive() {
+  [ "$(property "$1" ActiveState)" = inactive ]
+}
+
+# rotate [OPTION...]: what an operator types, and less patience than they should have.
+rotate() {
+  inside credrotate rotate --tunnel home --api-url "$TUNNEL_API_URL" --cert /etc/outbore/cert.pem \
+    --stable 300ms --preflight-watch 200ms --min-connection-age 0s "$@"
+}
+
+start_load() {
+  start load "$peers/rotation_load.py" "$edge_http" "$@"
+  wait_for load.out '^ready'
+}
+
+assert_nothing_lost() {
+  stop load
+  jq -e '.failures == 0 and .early == 0 and .requests > 0 and .slow > 0 and .messages > 0' \
+    <(grep '^{' "$(file_of load.out)") >/dev/null || fail_with "lost: $(<"$(file_of load.out)")"
+}
+
+secret_of() {
+  jq -r .TunnelSecret "$1"
+}
+
+# assert_current FILE...: they hold the secret that is current, which is not that of before.json.
+assert_current() {
+  local file current
+  current=$("$tunnel" token home | base64 -d | jq -r .s)
+  for file in "$@"; do
+    [ "$(secret_of "$file")" = "$current" ]
+  done
+  [ "$(secret_of before.json)" != "$current" ]
+}
+
+@test "systemd: tunnel@ has started once it has registered, and systemctl reload has it look at its credentials" {
+  connector a
+  is_active tunnel@a
+  grep -q 'registered tunnel connection' "$machine/tunnel@a.service.log"
+  pid=$(property tunnel@a MainPID)
+  inside systemctl reload tunnel@a
+  within "$wait_s" grep -q 'credentials are as they were' "$machine/tunnel@a.service.log"
+  is_active tunnel@a
+  [ "$(property tunnel@a MainPID)" = "$pid" ]
+}
+
+@test "systemd: signal=reload under load, and nothing is lost" {
+  connector a
+  connector b
+  cp a.json before.json
+  pids=$(property tunnel@a MainPID; property tunnel@b MainPID)
+  start_load
+  run -0 rotate --target file:/etc/outbore/a.json,signal=reload,unit=tunnel@a \
+    --target file:/etc/outbore/b.json,signal=reload,unit=tunnel@b
+  assert_nothing_lost
+  assert_current a.json b.json
+  [ "$(property tunnel@a MainPID; property tunnel@b MainPID)" = "$pids" ]
+  [ "$(inside stat -c '%a %G' /etc/outbore/a.json)" = '640 outbore' ]
+}
+
+@test "systemd: signal=restart, one after the other, and no request is lost" {
+  credentials_file shared.json
+  cp shared.json before.json
+  shared=shared.json connector a 'grace-period: 5s'
+  shared=shared.json connector b 'grace-period: 5s'
+  cp shared.json b.json
+  pid_a=$(property tunnel@a MainPID)
+  start_load --grace 0 # a WebSocket lives as long as its connector, and is opened again
+  run -0 rotate --target file:/etc/outbore/shared.json,signal=restart,unit=tunnel@a --target file:/etc/outbore/b.json,signal=restart,unit=tunnel@b
+  assert_nothing_lost
+  assert_current shared.json b.json
+  [ "$(property tunnel@a MainPID)" != "$pid_a" ]
+}
+
+@test "systemd: signal=surge starts the idle unit, then stops the other, with one replica and nothing lost" {
+  credentials_file shared.json
+  cp shared.json before.json
+  shared=shared.json connector blue 'grace-period: 5s'
+  shared=shared.json idle=1 connector green 'grace-period: 5s'
+  start_load --grace 0
+  for active in green blue; do
+    run -0 rotate --target file:/etc/outbore/shared.json,signal=surge,unit=tunnel@blue,standby=tunnel@green
+    is_active "tunnel@$active"
+    [ "$(inside systemctl is-active tunnel@blue tunnel@green | sort | xargs)" = "active inactive" ]
+  done
+  assert_nothing_lost
+  assert_current shared.json
+}
+
+@test "systemd: what README.md says of a new secret every night" {
+  connector a
+  connector b
+  cp a.json before.json
+  printf 'OPTIONS=%s\n' "--api-url $TUNNEL_API_URL --cert /etc/outbore/cert.pem --stable 300ms --preflight-watch 0s \
+--min-connection-age 0s --target file:/etc/outbore/a.json,signal=reload,unit=tunnel@a --target file:/etc/outbore/b.json" \
+    >credrotate-home
+  inside systemctl enable --now credrotate@home.timer
+  is_active credrotate@home.timer
+  [[ $(property credrotate@home.timer NextElapseUSecRealtime) == *" 03:"* ]]
+  # The night comes early.
+  mkdir -m 755 "$machine/etc/systemd/system/credrotate@home.timer.d"
+  printf '[Timer]\nRandomizedDelaySec=0\nOnActiveSec=0\n' >"$machine/etc/systemd/system/credrotate@home.timer.d/now.conf"
+  start_load
+  inside systemctl daemon-reload
+  within "$wait_s" grep -q '"exit":' "$machine/log/credrotate/audit.log"
+  within "$wait_s" is_inactive credrotate@home
+  [ "$(property credrotate@home Result)" = success ] || fail_with "$(<"$machine/credrotate@home.service.log")"
+  [ "$(jq -c '[.command, .state, .exit]' "$machine/log/credrotate/audit.log")" = '["rotate","DONE",0]' ]
+  assert_nothing_lost
+  assert_current a.json b.json
+  [ "$(stat -c %a "$machine/lib/credrotate" "$machine/log/credrotate" "$machine/log/credrotate/audit.log" | xargs)" = "700 700 600" ]
+}
