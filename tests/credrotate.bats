@@ -54,6 +54,13 @@ rotate_with() {
     --stable 50ms --preflight-watch 0s --min-connection-age 0s --propagation 0s
 }
 
+# start_rotation [OPTION...]: both, in the background.
+start_rotation() {
+  start rotation "$credrotate" rotate --tunnel "$tunnel_id" --api-url "$sim/client/v4" \
+    --account 0123456789abcdef0123456789abcdef --api-token-file token --state-dir state --audit audit.log \
+    --stable 50ms --preflight-watch 0s --min-connection-age 0s --target "$target_a" --target "$target_b" "$@"
+}
+
 both() {
   rotate_with "$@" --target "$target_a" --target "$target_b"
 }
@@ -366,6 +373,36 @@ fault_case() {
   assert_rotated
 }
 
+@test "credrotate: after a refused change no secret is kept" {
+  sim_do fault '{"method": "PATCH", "path": "/", "mode": 403, "count": 1}'
+  run -7 both rotate --keep-pending
+  assert_clean
+}
+
+@test "credrotate: nobody is restarted when nobody else is left, and that is no reason to go back" {
+  target_b="file:$PWD/b.json,signal=exec,cmd=/bin/true"
+  start_rotation --settle 3s
+  wait_for rotation.err '^credrotate: rejoin .*: ok'
+  sim_do kill/b
+  ended rotation
+  [ "$exit_status" = 4 ]
+  grep -q 'signal: failed: .*b.json.*no other connector is live.*credrotate resume' rotation.err
+  run ! cmp a.json first.json
+  [ "$(sim_state | jq .previous_open)" = true ]
+}
+
+@test "credrotate: the pause between two targets ends before the window" {
+  start_rotation --settle 10m
+  wait_for rotation.err '^credrotate: rejoin .*: ok'
+  sim_do skew '{"seconds": 780}'
+  ended rotation
+  [ "$exit_status" = 4 ]
+  grep -q 'four fifths of the window are over and targets are left; the window was made as long again' rotation.err
+  [ "$(sim_state | jq .previous_open)" = true ]
+  run -0 both resume
+  assert_rotated
+}
+
 @test "credrotate: the server's clock jumps over the window's end, and all are brought on" {
   binary=$with_faults CREDROTATE_FAULT=ROLLING.REJOIN.0.ok run -137 both rotate
   sim_do skew '{"seconds": 7200}'
@@ -434,9 +471,7 @@ fault_case() {
 
 @test "credrotate: a signal stops it between two actions, and resume goes on" {
   target_a="file:$PWD/a.json,signal=exec,cmd=/bin/true"
-  start rotation "$credrotate" rotate --tunnel "$tunnel_id" --api-url "$sim/client/v4" \
-    --account 0123456789abcdef0123456789abcdef --api-token-file token --state-dir state --audit audit.log \
-    --stable 50ms --preflight-watch 0s --min-connection-age 0s --target "$target_a" --target "$target_b"
+  start_rotation
   wait_for rotation.err 'signal .*: ok'
   stop rotation
   [ "$exit_status" = 4 ]

@@ -146,6 +146,46 @@ assert_nothing_lost() {
   assert_refused first.json
 }
 
+@test "credrotate: an edge that keeps hashes only, crashes on the way included" {
+  start_fleet --hashes-only
+  run -3 both rotate
+  run -0 both rotate --keep-pending
+  assert_refused first.json
+  [ "$(find state -name pending)" = "" ]
+  local point
+  for point in INTENT INTENT.ok ROLLING.INSTALL.0 ROLLING.SIGNAL.0.ok JOINED RETIRED RETIRED.ok DONE; do
+    cp a.json old.json
+    binary=$with_faults CREDROTATE_FAULT=$point run -137 both rotate --keep-pending
+    run rotate_with status
+    [ "$status" -eq 4 ] || fail_with "$point: $output"
+    run rotate_with resume
+    [ "$status" -eq 0 ] || fail_with "$point: $output"
+    cmp <(jq .TunnelSecret a.json) <(jq .TunnelSecret b.json)
+    assert_refused old.json
+    [ "$(find state -name pending)" = "" ]
+  done
+  target_b="file:$PWD/b.json,signal=exec,cmd=/bin/false"
+  cp a.json old.json
+  binary=$with_faults CREDROTATE_FAULT=ROLLBACK.ISSUE.ok run -137 both rotate --keep-pending --rejoin-timeout 5s
+  run -1 rotate_with resume
+  cmp a.json old.json
+  cmp b.json old.json
+}
+
+@test "credrotate: a probe that fails keeps the old secret, and is counted" {
+  start_fleet
+  run -0 --separate-stderr both rotate --json --probe "http://$edge_http/"
+  [ "$(jq -cs '.[-1].rotation | [.probes > 0, .probes_failed]' <<<"$output")" = '[true,0]' ]
+  cp a.json old.json
+  run -4 --separate-stderr both rotate --json --probe "http://127.0.0.1:$(free_port)/"
+  [ "$(jq -cs '.[-1].rotation | [.probes_failed > 0, .probes == .probes_failed]' <<<"$output")" = '[true,true]' ]
+  [[ $stderr == *"probe: failed: "*"probes failed"*"the old secret stays as it is"* ]]
+  web=old.json start_connector late --url "http://127.0.0.1:$origin_port"
+  stop late
+  run -0 rotate_with resume
+  assert_refused old.json
+}
+
 @test "credrotate: a compromised secret is revoked at once" {
   start_fleet
   run -0 both revoke --yes

@@ -155,12 +155,18 @@ static void check_pending(struct verdict *v)
 {
 	const struct fleet *f = &v->run->fleet;
 
-	for (size_t i = 0; i < f->count && !v->run->overlaps; i++)
-		if (verify_live_conns(&f->conns[i]) != f->conns[i].conn_count) {
+	for (size_t i = 0; i < f->count; i++) {
+		const struct api_connector *c = &f->conns[i];
+		if (c->conn_count > 0 && !verify_is_live(c)) {
+			against(v, NULL, "a connector has lost all its connections: not everybody is there");
+			return;
+		}
+		if (!v->run->overlaps && verify_live_conns(c) != c->conn_count) {
 			against(v, NULL,
 				"a connector has lost connections: without overlap all have to be whole");
 			return;
 		}
+	}
 }
 
 static void check_count(struct verdict *v)

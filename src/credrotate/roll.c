@@ -180,6 +180,10 @@ static bool has_cover(struct run *r, const struct target *t, struct err *err)
 		return true;
 	err_set(err, "no other connector is live, so that signal=%s would leave nobody",
 		target_signal_name(t->signal));
+	if (r->state != RUN_ROLLBACK) /* both secrets are good, and somebody serves: nothing to go back from */
+		run_stop(r, EXIT_HALFWAY, "signal",
+			"%s: %s; start another, then `credrotate resume` goes on, or --accept-gap", t->text,
+			err->text);
 	return false;
 }
 
@@ -232,19 +236,40 @@ struct group {
 	size_t replicas;
 };
 
-static bool group_arrived(struct run *r, const struct group *g, struct err *err)
+/* The one that takes longest. */
+static int64_t group_timeout_ms(const struct run *r, const struct group *g)
 {
-	struct uuid id;
-	bool ready;
+	int64_t most = 0;
 
 	for (size_t i = g->from; i < g->to; i++) {
-		struct target *t = &r->targets[i];
-		struct err unused;
-		if (!signal_arrived(t, err))
-			return false;
-		if (t->metrics != NULL && web_connector(t->metrics, &id, &ready, &unused) == 0 && !ready)
-			return false;
+		int64_t ms = roll_timeout_ms(r, &r->targets[i]);
+		most = ms > most ? ms : most;
 	}
+	return most;
+}
+
+/* Is the connector that answers at the target's metrics address ready, and one that is proven? Of two units it is either. */
+static bool is_ready(const struct run *r, const struct target *t)
+{
+	struct uuid id;
+	struct err unused;
+	bool ready;
+
+	if (t->metrics == NULL || web_connector(t->metrics, &id, &ready, &unused) < 0)
+		return true; /* not to be reached, which the API's word stands in for */
+	if (!ready || t->signal == TARGET_SURGE)
+		return ready;
+	for (size_t i = 0; i < r->fleet.count; i++)
+		if (uuid_eq(&r->fleet.conns[i].id, &id))
+			return verify_is_proven(&r->fleet.conns[i], &r->proof);
+	return false;
+}
+
+static bool group_arrived(struct run *r, const struct group *g, struct err *err)
+{
+	for (size_t i = g->from; i < g->to; i++)
+		if (!signal_arrived(&r->targets[i], err) || !is_ready(r, &r->targets[i]))
+			return false;
 	return true;
 }
 
@@ -263,7 +288,7 @@ static void say_missing(struct err *err, const struct rejoin *seen, const struct
 static bool wait_rejoined(struct run *r, const struct group *g, struct err *err)
 {
 	const struct target *first = &r->targets[g->from];
-	int64_t until = clock_ms() + roll_timeout_ms(r, first), since = 0;
+	int64_t until = clock_ms() + group_timeout_ms(r, g), since = 0;
 	struct rejoin seen = {0};
 
 	while (poll_fleet(r) && window_lasts(r)) {
@@ -430,11 +455,23 @@ static enum run_state install_all(struct run *r)
 	return RUN_ROLLING;
 }
 
+/* The pause between two targets, which has to end before the window does. */
 static bool settle(struct run *r, bool is_last)
 {
 	int64_t ms = r->flags->settle >= 0 ? r->flags->settle / NS_PER_MS : r->overlaps ? 0 : SETTLE_REAL_MS;
+	int64_t until = clock_ms() + ms, left;
 
-	return is_last || ms == 0 || run_pause(r, ms);
+	if (is_last || ms == 0)
+		return true;
+	if (!r->overlaps)
+		return run_pause(r, ms);
+	while ((left = until - clock_ms()) > 0) {
+		if (!run_pause(r, left < POLL_OWN_MS ? left : POLL_OWN_MS))
+			return false;
+		if (!poll_fleet(r) || !window_lasts(r))
+			return false;
+	}
+	return true;
 }
 
 /* Which target is next? Without overlap only a restart helps a connector that has lost its connections: its target, if that
@@ -458,23 +495,37 @@ static size_t next_target(const struct run *r)
 	return first;
 }
 
+/* One past those that are rolled together with the target at from: no more than leave somebody who serves. Of two units
+ * that take turns the old one goes last, so that they are not waited for together with others. */
+static size_t group_end(const struct run *r, size_t from)
+{
+	size_t live = verify_count_live(r->fleet.conns, r->fleet.count), away = 0, to = from;
+
+	for (; to < r->target_count && to - from < (size_t)r->flags->parallel; to++) {
+		const struct target *t = &r->targets[to];
+		away += target_is_gapless(t) ? 0 : (size_t)t->replicas;
+		if (to > from && (t->rejoined || t->signal == TARGET_SURGE ||
+					 r->targets[from].signal == TARGET_SURGE ||
+					 (away >= live && !r->flags->accept_gap)))
+			break;
+	}
+	return to;
+}
+
 enum run_state roll_step(struct run *r)
 {
-	size_t parallel = (size_t)r->flags->parallel;
 	struct err err = {""};
 
 	if ((!r->overlaps || r->window_closed) && (install_all(r) != RUN_ROLLING || r->stopped))
 		return r->stopped ? r->state : RUN_ROLLBACK;
 	for (size_t i = next_target(r); i < r->target_count; i = next_target(r)) {
-		struct group g = {.from = i, .to = i + 1};
-		if (!poll_fleet(r))
+		if (!poll_fleet(r) || !window_lasts(r))
 			return r->state;
+		struct group g = {.from = i, .to = group_end(r, i)};
 		if (is_idle(r, &r->targets[i])) {
 			r->targets[i].rejoined = true;
 			continue;
 		}
-		while (g.to < r->target_count && g.to - g.from < parallel && !r->targets[g.to].rejoined)
-			g.to++;
 		if (!roll_group(r, &g, &err))
 			return r->stopped ? r->state : give_up(r, &r->targets[g.from], "rejoin", &err);
 		if (!settle(r, next_target(r) == r->target_count))

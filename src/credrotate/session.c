@@ -384,6 +384,8 @@ static int with_journal(struct session *s)
 			s->journal.path);
 		return die(s, &err, EXIT_REFUSED);
 	}
+	if (f->command != COMMAND_VERIFY && replay_is_unfinished(&s->replay))
+		f->keep_pending = f->keep_pending || s->replay.keep_pending;
 	if (f->command == COMMAND_STATUS)
 		return status_show(s);
 	if (s->journal.fd < 0)
