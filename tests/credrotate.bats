@@ -168,17 +168,62 @@ assert count > 5' "$top/share/schema/rotation.json"
   [[ $output == *"line 2 does not follow"* ]]
 }
 
+# record ID NAME CREATED: of `tunnel list --json`, as much as counts.
+record() {
+  jq -nc --arg id "$1" --arg name "$2" --arg at "$3" \
+    '{schema: "outbore/1", kind: "tunnel", tool: "tunnel", status: "ok", tunnel: {id: $id, name: $name, created_at: $at}}'
+}
+
 @test "credrotate: records of tunnels tell which are due" {
-  now=$(date -u +%FT%TZ)
-  printf '%s\n' '{"schema":"outbore/1","kind":"tunnel","tool":"tunnel","tunnel":{"id":"x","name":"ancient","created_at":"2020-01-01T00:00:00Z"}}' \
-    "{\"schema\":\"outbore/1\",\"kind\":\"tunnel\",\"tool\":\"tunnel\",\"tunnel\":{\"id\":\"y\",\"name\":\"fresh\",\"created_at\":\"$now\"}}" \
-    '{"schema":"outbore/1","kind":"probe","tool":"wscat","odd":1}' >lines
+  {
+    record "$tunnel_id" ancient 2020-01-01T00:00:00Z
+    record 22222222-2222-3333-4444-555555555555 fresh "$(date -u +%FT%TZ)"
+    echo '{"schema":"outbore/1","kind":"probe","tool":"wscat","odd":1}'
+  } >lines
   run -0 --separate-stderr "$credrotate" rotate --older-than 90d --dry-run --json - <lines
   [ "$(jq -rs 'map(.rotation.due) | tostring' <<<"$output")" = '[true,false,null]' ]
   [ "$(jq -s '.[2].odd' <<<"$output")" = 1 ]
   run -0 --separate-stderr "$credrotate" rotate --older-than 90d --dry-run - <lines
-  [[ $output == "x  ancient  "*" days" ]]
+  [[ $output == "$tunnel_id  ancient  "*" days" ]]
   run -3 --separate-stderr "$credrotate" rotate --older-than 90d --dry-run --json - <<<'no record'
+}
+
+# rotate_records [OPTION...]: those of standard input, with one target for each tunnel.
+rotate_records() {
+  "$credrotate" rotate --older-than 90d --api-url "$sim/client/v4" --account 0123456789abcdef0123456789abcdef \
+    --api-token-file token --state-dir state --audit audit.log --stable 50ms --preflight-watch 0s --min-connection-age 0s \
+    --target "file:$PWD/%n.json,$signal_a" --target "file:$PWD/b.json,cmd=%i" --json - "$@"
+}
+
+@test "credrotate: secrets of records that are due are rotated, and are as old as the last rotation" {
+  {
+    record "$tunnel_id" ../a 2020-01-01T00:00:00Z
+    record 22222222-2222-3333-4444-555555555555 nobody 2020-01-01T00:00:00Z
+    record "$tunnel_id" a 2020-01-01T00:00:00Z
+    record "$tunnel_id" a 2020-01-01T00:00:00Z
+  } >lines
+  run -3 --separate-stderr rotate_records <lines
+  [[ $stderr == *"$tunnel_id: its name has characters that no path should have"* ]]
+  [ "$(jq -cs 'map([.status, .rotation.due, .rotation.exit])' <<<"$output")" = \
+    '[["fail",true,3],["fail",true,3],["ok",true,0],["ok",false,null]]' ]
+  assert_rotated
+  [ "$(sim_state | jq .version)" = 2 ]
+}
+
+@test "credrotate: a rotation that stops half-way is the last of its records" {
+  record "$tunnel_id" a 2020-01-01T00:00:00Z >lines
+  record "$tunnel_id" a 2020-01-01T00:00:00Z >>lines
+  signal_a=signal=exec,cmd=/bin/true
+  run -4 --separate-stderr rotate_records --on-failure stop --rejoin-timeout 1s <lines
+  [ "$(jq -cs 'map(.rotation.exit)' <<<"$output")" = '[4]' ]
+}
+
+@test "credrotate: records and what does not go with them" {
+  run -2 rotate_records --target "file:$PWD/a.json"
+  [[ $output == *"of which tunnel? With records %i stands for its id, %n for its name"* ]]
+  run -2 rotate_records --target manifest:a/%n#k
+  run -2 rotate_records --tunnel "$tunnel_id"
+  run -2 rotate_records --api-token-file -
 }
 
 @test "credrotate: usage errors say what is missing" {

@@ -191,3 +191,35 @@ assert_nothing_lost() {
   run -0 both revoke --yes
   assert_refused first.json
 }
+
+@test "credrotate: tunnel list says which secrets are due, one command rotates them" {
+  start_fleet
+  export TUNNEL_API_URL=$api_url TUNNEL_ORIGIN_CERT=$PWD/cert.pem
+  "$tunnel" edge cert --store edge.db -o cert.pem
+  within "$wait_s" "$tunnel" list # the edge has seen it
+  "$tunnel" create --credentials-file other.json other
+  cp other.json other-first.json
+  cp a.json web.json # whose name is the tunnel's
+  web=web.json start_connector c --url "http://127.0.0.1:$origin_port"
+  stop a
+  stop b
+  web=other.json start_connector d --url "http://127.0.0.1:$origin_port"
+  run -0 "$credrotate" rotate --older-than 90d --dry-run - < <("$tunnel" list --json)
+  [ -z "$output" ]
+  # Older than nothing: all are.
+  due() {
+    "$tunnel" list --json | "$credrotate" rotate --older-than "$@" --target "file:$PWD/%n.json" --state-dir state \
+      --audit audit.log --stable 300ms --preflight-watch 200ms --min-connection-age 0s -
+  }
+  run -0 --separate-stderr due 0s --dry-run
+  [ "$(wc -l <<<"$output")" = 2 ]
+  [ "$(grep -c 'dry run: 1 target(s)' <<<"$stderr")" = 2 ]
+  cmp other.json other-first.json
+  run -0 --separate-stderr due 0s --json --records records
+  [ "$(jq -cs 'map([.tunnel.name, .rotation.exit]) | sort' <<<"$output")" = '[["other",0],["web",0]]' ]
+  [ "$(jq -rs '[.[].rotation | select(.step == "done")] | length' records)" = 2 ]
+  assert_refused first.json
+  assert_refused other-first.json
+  run -0 due 1h
+  [ -z "$output" ]
+}

@@ -5,31 +5,12 @@
 
 bats_require_minimum_version 1.5.0
 load lib
+load systemd
 
 setup_file() {
   cd "$BATS_FILE_TMPDIR" || return
-  mkdir machine
-  start systemd "$peers/systemd_here" machine
-  within "$wait_s" grep -q '^ready\|^cannot' systemd.out
-  grep -q '^ready' systemd.out || return 0
-  export machine=$PWD/machine
-  mkdir -p machine/etc/outbore machine/local/bin
-  chmod 755 machine/etc/outbore
-  cp "$tunnel" "${tunnel%/*}/credrotate" machine/local/bin/
-  make -s -C "$top" install-units DESTDIR="$machine" UNITDIR=/local/lib/systemd/system PROGRAM_PREFIX= >/dev/null
-  chmod -R go+rX machine/local
-  inside groupadd --system outbore
-  inside systemctl daemon-reload
-  start_origin
-  "$tunnel" edge cert --store edge.db --account 0123456789abcdef0123456789abcdef -o machine/etc/outbore/cert.pem
-  start_edge --store edge.db --api 127.0.0.1:0
-  same_ports
-  edge_api=$(edge_address api)
-  export edge_api TUNNEL_API_URL=http://$edge_api/client/v4 TUNNEL_ORIGIN_CERT=$machine/etc/outbore/cert.pem
-  "$tunnel" create --credentials-file first.json home
-  stop edge
-  start_edge --store edge.db --api "$edge_api" --route '*=home'
-  install -m 644 dev/ca.pem machine/etc/outbore/ca.pem
+  start_machine
+  [[ -z $machine ]] || start_home
 }
 
 teardown_file() {
@@ -37,8 +18,7 @@ teardown_file() {
 }
 
 setup() {
-  [[ -n ${machine:-} ]] || skip "no systemd of our own: $(sed -n 's/^cannot: //p' "$BATS_FILE_TMPDIR/systemd.out")"
-  cd "$machine/etc/outbore" || return
+  enter_machine
 }
 
 teardown() {
@@ -48,18 +28,6 @@ teardown() {
   inside systemctl reset-failed
   tail -n 20 "$machine"/*.log # shown when the test failed
   rm -rf "$machine"/*.log "$machine"/etc/systemd/system/*.d "$machine"/{lib,log}/credrotate
-}
-
-# inside COMMAND...: where that systemd is.
-inside() {
-  nsenter --target "$(awk '/^ready/{print $2}' "$BATS_FILE_TMPDIR/systemd.out")" --mount --pid --wd=/ -- "$@"
-}
-
-# credentials_file FILE: with the secret that is current, readable as the units want it.
-credentials_file() {
-  "$tunnel" token home | base64 -d | jq -c '{AccountTag: .a, TunnelID: .t, TunnelSecret: .s}' >"$1"
-  inside chgrp outbore "/etc/outbore/$1"
-  chmod 640 "$1"
 }
 
 # connector NAME [LINE...]: the service tunnel@NAME, with these lines more of configuration. It reads NAME.json, and watches
@@ -79,29 +47,6 @@ connector() {
     "url: http://127.0.0.1:$origin_port" "edge: [\"$edge_tunnel\", \"$edge_tunnel\"]" 'cacert: /etc/outbore/ca.pem' \
     'metrics: 127.0.0.1:0' "$@" >"$name.yml"
   [[ -n ${idle:-} ]] || inside systemctl start "tunnel@$name"
-}
-
-property() {
-  inside systemctl show --value --property="$2" "$1"
-}
-
-is_active() {
-  [ "$(property "$1" ActiveState)" = active ]
-}
-
-is_inactive() {
-  [ "$(property "$1" ActiveState)" = inactive ]
-}
-
-# rotate [OPTION...]: what an operator types, and less patience than they should have.
-rotate() {
-  inside credrotate rotate --tunnel home --api-url "$TUNNEL_API_URL" --cert /etc/outbore/cert.pem \
-    --stable 300ms --preflight-watch 200ms --min-connection-age 0s "$@"
-}
-
-start_load() {
-  start load "$peers/rotation_load.py" "$edge_http" "$@"
-  wait_for load.out '^ready'
 }
 
 assert_nothing_lost() {
