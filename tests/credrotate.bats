@@ -541,6 +541,37 @@ fault_case() {
   assert_rotated
 }
 
+# attributes FILE: its ACL and its security label.
+attributes() {
+  python3 -c 'import os, sys
+for name in ("system.posix_acl_access", "security.selinux"):
+    print(name, os.getxattr(sys.argv[1], name).hex())' "$1"
+}
+
+@test "credrotate: ACL and security label of a file" {
+  # user::rw- user:12:r-- group::r-- mask::r-- other::---, and a label of a kind.
+  python3 -c 'import os, struct
+acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *e) for e in
+    [(1, 6, 0xffffffff), (2, 4, 12), (4, 4, 0xffffffff), (16, 4, 0xffffffff), (32, 0, 0xffffffff)])
+os.setxattr("a.json", "system.posix_acl_access", acl)
+os.setxattr("a.json", "security.selinux", b"system_u:object_r:etc_t:s0\0")' || skip "no ACL or label can be set here"
+  before=$(attributes a.json)
+  run -0 both rotate
+  [ "$(attributes a.json)" = "$before" ]
+  [ "$(stat -c %a a.json)" = 640 ]
+  assert_rotated
+}
+
+@test "credrotate: --stable and --settle are kept" {
+  start_rotation --json --stable 700ms --settle 900ms
+  ended rotation
+  [ "$exit_status" = 0 ]
+  [ "$(jq -cs '[.[].rotation | select(.step == "rejoin").elapsed_ms >= 700]' rotation.out)" = '[true,true]' ]
+  [ "$(jq -cs '[.[].rotation | select(.step == "rejoin" or .step == "install")] |
+    [.[] | {t: ((.time[0:19] + "Z" | fromdate) * 1000 + (.time[20:23] | tonumber))}] |
+    (.[2].t - .[1].t) >= 900' rotation.out)" = true ]
+}
+
 @test "credrotate: a mounted Kubernetes volume is refused" {
   mkdir ..2026_01_02_03_04_05.123
   cp a.json ..2026_01_02_03_04_05.123/

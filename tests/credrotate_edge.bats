@@ -172,6 +172,35 @@ assert_nothing_lost() {
   cmp b.json old.json
 }
 
+@test "credrotate: a connector that is known to be away, and too few of them, are refused" {
+  start_fleet
+  run -3 both rotate --min-connectors 3
+  [[ $output == *"2 live connectors, and there have to be 3"* ]]
+  web=first.json start_connector spare --url "http://127.0.0.1:$origin_port"
+  stop spare KILL
+  run -3 both rotate
+  [[ $output == *"a connector has lost all its connections"* ]]
+  cmp a.json first.json
+}
+
+@test "credrotate: the connector at metrics= has to be the one, and tells what it carries" {
+  start_fleet
+  metrics_a=$(sed -n 's/.*connector starts.*metrics=//p' a.err)
+  start ws "$peers/rotation_load.py" "$edge_http" --rate 0 --slow 0 --websockets 3 --grace 0
+  wait_for ws.out '^ready'
+  cp a.json idle.json # nobody reads it, so that a keeps the old secret
+  target_a="file:$PWD/idle.json,signal=exec,cmd=/bin/true,metrics=$metrics_a"
+  run -4 rotate_with rotate --target "$target_a" --rejoin-timeout 3s --on-failure stop
+  [[ $output =~ 'signal '.*': ok: exec, with '[0-9]+' request(s) open' ]]
+  # Somebody comes with the new secret, and somebody with the old one goes: not the one that is waited for.
+  web=idle.json start_connector fresh --url "http://127.0.0.1:$origin_port"
+  stop b
+  run -4 rotate_with resume --rejoin-timeout 3s --on-failure stop
+  [[ $output == *"did not rejoin in time: 1 of 1 new connector(s) proven"* ]]
+  cp idle.json a.json # which a watches
+  run -0 rotate_with resume --stragglers evict
+}
+
 @test "credrotate: a probe that fails keeps the old secret, and is counted" {
   start_fleet
   run -0 --separate-stderr both rotate --json --probe "http://$edge_http/"

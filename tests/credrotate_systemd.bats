@@ -33,7 +33,7 @@ teardown() {
 # connector NAME [LINE...]: the service tunnel@NAME, with these lines more of configuration. It reads NAME.json, and watches
 # it, unless `shared` names a file of which it gets a copy at its start, as cloudflared reads its own once.
 connector() {
-  local name=$1 from=/etc/outbore/$1.json drop=$machine/etc/systemd/system/tunnel@$1.service.d
+  local before log=$machine/tunnel@$1.service.log name=$1 from=/etc/outbore/$1.json drop=$machine/etc/systemd/system/tunnel@$1.service.d
   shift
   if [[ -n ${shared:-} ]]; then
     from=/run/credentials/tunnel@$name.service/secret
@@ -46,7 +46,11 @@ connector() {
   printf '%s\n' "tunnel: $(jq -r .TunnelID "$BATS_FILE_TMPDIR/first.json")" "credentials-file: $from" \
     "url: http://127.0.0.1:$origin_port" "edge: [\"$edge_tunnel\", \"$edge_tunnel\"]" 'cacert: /etc/outbore/ca.pem' \
     'metrics: 127.0.0.1:0' "$@" >"$name.yml"
-  [[ -n ${idle:-} ]] || inside systemctl start "tunnel@$name"
+  [[ -z ${idle:-} ]] || return 0
+  : >>"$log"
+  before=$(grep -c 'registered tunnel connection' "$log" || true)
+  inside systemctl start "tunnel@$name"
+  within "$wait_s" has_lines "$log" 'registered tunnel connection' $((before + 2)) # started with the first
 }
 
 assert_nothing_lost() {
@@ -106,6 +110,29 @@ assert_current() {
   assert_nothing_lost
   assert_current shared.json b.json
   [ "$(property tunnel@a MainPID)" != "$pid_a" ]
+}
+
+@test "systemd: --parallel restarts no more at once than leave somebody, also by a command that does not wait" {
+  target() {
+    echo "file:/etc/outbore/$1.json,signal=exec,cmd=/bin/systemctl restart --no-block tunnel@$1"
+  }
+  connector a 'grace-period: 2s'
+  connector b 'grace-period: 2s'
+  for name in a b; do # nothing but a restart makes them read their file
+    inside systemctl stop "tunnel@$name"
+    shared=$name.json connector "$name" 'grace-period: 2s'
+  done
+  cp a.json before.json
+  start_load --slow 0 --grace 0
+  run -0 rotate --parallel 2 --target "$(target a)" --target "$(target b)"
+  [ "$(grep -o 'a.json: ok: exec\|b.json: ok: exec\|a.json: ok: . of' <<<"$output" | cut -c 1-12 | xargs)" = "a.json: ok: a.json: ok: b.json: ok:" ]
+  credentials_file c.json
+  shared=c.json connector c 'grace-period: 2s'
+  run -0 rotate --parallel 2 --target "$(target a)" --target "$(target b)" --target "$(target c)"
+  [[ $output == *"a.json: ok: exec"*"b.json: ok: exec"*"a.json: ok: "?" of 3"*"b.json: ok: "?" of 3"*"c.json: ok: exec"* ]]
+  stop load
+  jq -e '.failures == 0' <(grep '^{' "$(file_of load.out)") >/dev/null || fail_with "lost: $(<"$(file_of load.out)")"
+  assert_current a.json b.json c.json
 }
 
 @test "systemd: signal=surge starts the idle unit, then stops the other, with one replica and nothing lost" {

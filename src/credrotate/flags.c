@@ -165,9 +165,11 @@ static int check_records(const struct flags *f, struct err *err)
 	for (size_t i = 0; i < f->targets.count; i++)
 		if (strncmp(f->targets.items[i], "manifest:", 9) == 0)
 			return err_set(err, "standard output has the records, and cannot have manifests");
-		else if (strstr(f->targets.items[i], "%i") == NULL && strstr(f->targets.items[i], "%n") == NULL)
+		else if (strstr(f->targets.items[i], "%i") == NULL &&
+			 strstr(f->targets.items[i], "%n") == NULL)
 			return err_set(err,
-				"--target \"%s\": of which tunnel? With records %%i stands for its id, %%n for "
+				"--target \"%s\": of which tunnel? With records %%i stands for its id, %%n "
+				"for "
 				"its name",
 				f->targets.items[i]);
 	return 0;

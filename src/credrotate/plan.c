@@ -65,9 +65,7 @@ const char *plan_expand(const char *text, const char *id, const char *name, stru
 			buf_add_str(&out, name);
 			break;
 		case '%': buf_add_char(&out, '%'); break;
-		default:
-			buf_add_char(&out, '%');
-			buf_add_char(&out, *text);
+		default: buf_add_char(&out, '%'); buf_add_char(&out, *text);
 		}
 	}
 	const char *copy = arena_copy(a, buf_span(&out)).p;
@@ -128,8 +126,8 @@ static int treat(struct flags *f, json_t *record)
 		print_due(&d);
 	if (d.is_due && acts)
 		code = rotate(f, &d);
-	json_t *section = json_pack("{s:s, s:b, s:I}", "step", acts && !f->dry_run ? "summary" : "plan", "due",
-		d.is_due, "age_days", (json_int_t)(d.age_us / DAY_US));
+	json_t *section = json_pack("{s:s, s:b, s:I}", "step", acts && !f->dry_run ? "summary" : "plan",
+		"due", d.is_due, "age_days", (json_int_t)(d.age_us / DAY_US));
 	if (d.is_due && acts) {
 		json_object_set_new(section, "exit", json_integer(code));
 		f->append_records = true;

@@ -180,7 +180,8 @@ static bool has_cover(struct run *r, const struct target *t, struct err *err)
 		return true;
 	err_set(err, "no other connector is live, so that signal=%s would leave nobody",
 		target_signal_name(t->signal));
-	if (r->state != RUN_ROLLBACK) /* both secrets are good, and somebody serves: nothing to go back from */
+	if (r->state !=
+		RUN_ROLLBACK) /* both secrets are good, and somebody serves: nothing to go back from */
 		run_stop(r, EXIT_HALFWAY, "signal",
 			"%s: %s; start another, then `credrotate resume` goes on, or --accept-gap", t->text,
 			err->text);
@@ -192,6 +193,7 @@ bool roll_signal(struct run *r, size_t index, struct err *err)
 	struct target *t = &r->targets[index];
 	int64_t since = clock_ms();
 	json_t *m = step_members("SIGNAL", index);
+	char open[64] = "";
 
 	if (!wait_margin(r) || !has_cover(r, t, err)) {
 		json_decref(m);
@@ -202,11 +204,15 @@ bool roll_signal(struct run *r, size_t index, struct err *err)
 	if (!run_note(r, m))
 		return false;
 	t->signal_begun = true;
+	/* who goes away takes what lasts longer than its grace period along: said, where it tells, and no more than that */
+	long streams = t->metrics != NULL && !target_is_gapless(t) ? web_streams(t->metrics) : -1;
+	if (streams >= 0)
+		snprintf(open, sizeof(open), ", with %ld request(s) open", streams);
 	if (signal_send(t, r->flags->systemctl, err) < 0 || !note_ok(r, "SIGNAL", index, NULL))
 		return false;
 	t->signalled = true;
 	report_step(r->report, &(struct report_step){.step = "signal", .target = t->text, .since_ms = since},
-		"%s", target_signal_name(t->signal));
+		"%s%s", target_signal_name(t->signal), open);
 	return true;
 }
 
