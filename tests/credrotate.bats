@@ -117,6 +117,13 @@ assert count > 5' "$top/share/schema/rotation.json"
   [ ! -e state ] && [ ! -e audit.log ]
 }
 
+@test "credrotate: status after a refusal says that nothing was changed" {
+  sim_do rotate
+  run -3 both rotate
+  run -0 rotate_with status
+  [[ $output == *"is over in ABORTED"*"nothing was changed"* ]]
+}
+
 @test "credrotate: status, verify, and a second rotation" {
   run -0 both verify
   run -0 rotate_with status

@@ -96,3 +96,29 @@ while True:
   [ "$(fetch / -X POST -o /dev/null -w '%{http_code}')" = 502 ]
   [ "$(grep -c '^got GET' service.out):$(grep -c '^got POST' service.out)" = 3:1 ]
 }
+
+# timed_out PATH [OPTION...]: the edge answers in place of the service.
+timed_out() {
+  run -0 curl -s -w '%{http_code}' --max-time "$wait_s" "http://$edge_http$1" "${@:2}"
+  [[ $output == *"did not answer in time"*524 ]]
+}
+
+@test "limits: a service that does not begin to answer within --response-timeout is 524, one that goes on is not cut" {
+  start_origin
+  start_edge --credentials web.json --route '*=web' --response-timeout 1s --access-log access
+  start_connector connector --url "http://127.0.0.1:$origin_port"
+  timed_out '/slow?ms=60000'
+  timed_out '/slow?ms=60000' --data-binary @/etc/hostname
+  timed_out '/slow?ms=60000' -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' \
+    -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='
+  grep -q '"status":524' access
+  # An upload that takes its time is no service that does, nor is an answer that comes in pieces.
+  (
+    printf 1234
+    sleep 1.5
+    printf 5678
+  ) | curl -s -T - --max-time "$wait_s" "http://$edge_http/upload" >answer
+  jq -e '.length == 8' answer
+  [ "$(curl -s --max-time "$wait_s" "http://$edge_http/pieces?n=3&ms=700" | wc -c)" = 3 ]
+  within "$wait_s" metric_is "$edge_metrics" outbore_edge_requests_active 0
+}

@@ -234,6 +234,23 @@ start_managed() {
   [ "$(jq -r '.tunnel.deleted_at == null' <<<"$output")" = false ]
 }
 
+@test "manage: run finds credentials beside the cert.pem that is named" {
+  start_managed
+  mkdir keys
+  mv "$HOME/.cloudflared/cert.pem" keys/cert.pem
+  for cert in keys/cert.pem cert.pem; do
+    export TUNNEL_ORIGIN_CERT=$cert
+    "$tunnel" create "${cert%/*}"
+    start connector "$tunnel" run --edge "$edge_tunnel" --cacert "$cacert" --metrics 127.0.0.1:0 --hello-world "${cert%/*}"
+    wait_registered connector 1
+    stop connector
+    cp keys/cert.pem .
+  done
+  rm ./*.json
+  run -3 "$tunnel" run --edge "$edge_tunnel" --cacert "$cacert" --metrics 127.0.0.1:0 --hello-world cert.pem
+  [[ $output == *".json beside cert.pem, or in ~/.cloudflared, "* ]]
+}
+
 @test "manage: a read-only token lists, and neither creates nor shows a token" {
   "$tunnel" edge cert --read-only --store edge.db -o read.pem
   start_managed

@@ -130,8 +130,32 @@ struct search {
 	struct lint *lint;
 	const struct view *view;
 	char **prefixes; /* of each rule that is an anchored text: that text; else NULL */
+	size_t *ways;    /* of each rule: a number that those have in common that serve in the same way */
 	size_t questions, glances;
 };
+
+/* Asked of millions of pairs, so each rule is looked at once. */
+static size_t *number_ways(const struct view *v)
+{
+	struct map known = {0};
+	struct buf *keys = mem_array(v->count + 1, sizeof(keys[0]));
+	size_t *ways = mem_array(v->count + 1, sizeof(ways[0]));
+
+	for (size_t i = 0; i < v->count; i++) {
+		lint_way(v, &v->rules[i], &keys[i]);
+		const size_t *same = map_get(&known, buf_span(&keys[i]));
+		ways[i] = same != NULL ? *same : i;
+		if (same == NULL)
+			map_put(&known, buf_span(&keys[i]), &ways[i]);
+		else
+			buf_free(&keys[i]);
+	}
+	for (size_t i = 0; i < v->count; i++)
+		buf_free(&keys[i]);
+	free(keys);
+	map_free(&known);
+	return ways;
+}
 
 /* The literal that the path begins with, when the expression begins with "^" and a literal; else NULL. To be freed. */
 static char *prefix_of(const struct view_rule *r)
@@ -174,10 +198,9 @@ static bool takes_on_purpose(const struct view_rule *r)
 
 static bool may_meet(const struct search *s, const struct view_rule *early, const struct view_rule *late)
 {
-	return early->fault == INGRESS_OK && early->set != NULL && early->expr[0] != '/' &&
-	       !takes_on_purpose(early) &&
-	       !part_ways(s->prefixes[early->number - 1], s->prefixes[late->number - 1]) &&
-	       !lint_is_alike(s->view, early, late);
+	return s->ways[early->number - 1] != s->ways[late->number - 1] && early->fault == INGRESS_OK &&
+	       early->set != NULL && early->expr[0] != '/' && !takes_on_purpose(early) &&
+	       !part_ways(s->prefixes[early->number - 1], s->prefixes[late->number - 1]);
 }
 
 /* Does the early rule take a part of the later one's requests, and do both have others? That part is put into path. */
@@ -271,6 +294,7 @@ static void overlaps(struct lint *l, const struct view *v)
 	s.prefixes = mem_array(v->count + 1, sizeof(char *));
 	for (size_t i = 0; i < v->count; i++)
 		s.prefixes[i] = prefix_of(&v->rules[i]);
+	s.ways = number_ways(v);
 	for (size_t i = 0; i < v->count; i++) {
 		const struct view_rule *late = &v->rules[i];
 		struct met met = {.count = 0};
@@ -290,6 +314,7 @@ static void overlaps(struct lint *l, const struct view *v)
 	for (size_t i = 0; i < v->count; i++)
 		free(s.prefixes[i]);
 	free(s.prefixes);
+	free(s.ways);
 	groups_fini(&g);
 }
 

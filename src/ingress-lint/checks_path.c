@@ -16,13 +16,13 @@ static bool has_sibling(const struct view *v, const struct view_rule *r)
 	return names_overlap(&v->names, r->host, has_word ? 1 : 0);
 }
 
-/* Give the finding the shortest path that the rule takes and the better expression would not. */
+/* Give the finding, if it was kept, the shortest path that the rule takes and the better expression would not. */
 static void show_excess(struct lint *l, const struct view_rule *r, const char *better)
 {
 	struct proof_set other;
 	struct buf path = {0};
 
-	if (l->proof != NULL && proof_set_init(&other, better)) {
+	if (l->proof != NULL && l->dropped == 0 && proof_set_init(&other, better)) {
 		if (proof_only(l->proof, r->set, other.set, &path) == RX_SOME)
 			lint_witness(l, proof_url(proof_of(l->proof, r)->host, buf_span(&path)));
 		proof_set_fini(&other);

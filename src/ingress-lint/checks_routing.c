@@ -126,6 +126,17 @@ static void acme(struct lint *l, const struct view *v, const struct view_rule *r
 	proof_set_fini(&challenge);
 }
 
+/* Has the rule's own sample no place in set? That settles most questions before they are asked. */
+static bool leaves_sample(const struct proof_rule *known, const struct rx_set *set)
+{
+	if (set == NULL || known->is_strange)
+		return false;
+	struct rx_scan *scan = rx_scan_new(set);
+	bool matches = rx_scan_first(scan, span_of(known->path, known->path_len)) == 0;
+	rx_scan_free(scan);
+	return !matches;
+}
+
 /* What this rule takes the next one would take just so. */
 static void redundant(struct lint *l, const struct view *v, const struct view_rule *r)
 {
@@ -134,8 +145,8 @@ static void redundant(struct lint *l, const struct view *v, const struct view_ru
 	if (l->proof == NULL || r->number == v->count || proof_of(l->proof, r)->reach != PROOF_SERVES)
 		return;
 	const struct view_rule *next = r + 1;
-	if (view_host_covers(next->host, r->host) && lint_is_alike(v, r, next) &&
-		proof_only(l->proof, r->set, next->set, &path) == RX_NONE)
+	if (view_host_covers(next->host, r->host) && !leaves_sample(proof_of(l->proof, r), next->set) &&
+		lint_is_alike(v, r, next) && proof_only(l->proof, r->set, next->set, &path) == RX_NONE)
 		lint_find(l, r->node->start,
 			"rule %zu changes nothing: rule %zu would serve its requests in the same way",
 			r->number, next->number);

@@ -239,19 +239,36 @@ bool lint_is_key(struct span name, const char *const *keys)
 	return false;
 }
 
+void lint_way(const struct view *v, const struct view_rule *r, struct buf *out)
+{
+	/* Of a value that is no scalar it is enough that both take it from the same place. */
+	for (size_t i = 0; lint_origin_keys[i] != NULL; i++) {
+		const struct yaml_node *value = view_option(v, r, lint_origin_keys[i]);
+		bool is_scalar = value != NULL && value->kind == YAML_SCALAR;
+		uintptr_t place = (uintptr_t)value;
+		struct span text = is_scalar ? value->text : span_of((const char *)&place, sizeof(place));
+		buf_add_char(out, is_scalar ? 's' : 'n');
+		buf_add(out, &text.len, sizeof(text.len));
+		buf_add_span(out, text);
+	}
+	if (r->fault == INGRESS_OK)
+		buf_add_str(out, r->target.text);
+	else
+		buf_add(out, &r->number, sizeof(r->number));
+}
+
 bool lint_is_alike(const struct view *v, const struct view_rule *a, const struct view_rule *b)
 {
-	for (size_t i = 0; lint_origin_keys[i] != NULL; i++) {
-		const struct yaml_node *x = view_option(v, a, lint_origin_keys[i]);
-		const struct yaml_node *y = view_option(v, b, lint_origin_keys[i]);
-		if (x == y)
-			continue;
-		if (x == NULL || y == NULL || x->kind != YAML_SCALAR || y->kind != YAML_SCALAR ||
-			!span_eq(x->text, y->text))
-			return false;
-	}
-	return a->fault == INGRESS_OK && b->fault == INGRESS_OK &&
-	       strcmp(a->target.text, b->target.text) == 0;
+	struct buf x = {0}, y = {0};
+
+	if (a->fault != INGRESS_OK || b->fault != INGRESS_OK || strcmp(a->target.text, b->target.text) != 0)
+		return false;
+	lint_way(v, a, &x);
+	lint_way(v, b, &y);
+	bool alike = span_eq(buf_span(&x), buf_span(&y));
+	buf_free(&x);
+	buf_free(&y);
+	return alike;
 }
 
 /* The same but for case, "-" and "_". */

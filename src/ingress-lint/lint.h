@@ -2,6 +2,7 @@
 #ifndef LINT_LINT_H
 #define LINT_LINT_H
 
+#include "common/base/buf.h"
 #include "ingress-lint/rulebook.h"
 #include "ingress-lint/view.h"
 
@@ -82,7 +83,10 @@ void lint_fini(struct lint *l);
 
 /* The name among candidates, a list that ends with NULL, that was probably meant; NULL when none is near. */
 const char *lint_nearest(struct span name, const char *const *candidates);
-/* Do the two serve in the same way: service and options? */
+/* Add to out how a rule serves, service and options: the same bytes for rules that do so in the same way, others for each
+ * rule that has a fault. */
+void lint_way(const struct view *v, const struct view_rule *r, struct buf *out);
+/* Do the two serve in the same way? */
 bool lint_is_alike(const struct view *v, const struct view_rule *a, const struct view_rule *b);
 /* Keys that are known: of a rule, of originRequest, of access, of ipRules, of warp-routing. Lists that end with NULL. */
 extern const char *const lint_rule_keys[],

@@ -1,4 +1,4 @@
-/* Lines from standard input out, messages to standard output, with back-pressure both ways. */
+/* A conversation: the connection, messages to standard output, the end. Back-pressure goes both ways. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,150 +7,24 @@
 #include "common/base/duration.h"
 #include "common/base/mem.h"
 #include "common/base/out.h"
-#include "wscat/chat.h"
-#include "wscat/peer.h"
-#include "wscat/pipes.h"
-#include "wscat/term.h"
+#include "wscat/chat_private.h"
 
 #define OUT_HIGH ((size_t)256 * 1024) /* bytes waiting for stdout at which no more messages are taken */
-#define SEND_HIGH ((size_t)64 * 1024) /* bytes waiting for the socket at which no more input is read */
 #define RETRY_FIRST_MS 1000           /* pause before the first reconnect; doubles */
 #define RETRY_MOST_MS 30000
 
-/* --show */
-struct show {
-	bool handshake, control, timing;
-};
-
-struct chat {
-	const struct chat_conf *conf;
-	struct env env;
-	struct target target;
-	struct request request;
-	enum form form;
-	struct show show;
-	struct buf delimiter;
-	struct peer *peer;
-	bool open, closing, input_over, stopped;
-	struct source *input; /* NULL on a terminal with editing */
-	struct term *term;    /* the other case */
-	struct sink *output;
-	struct buf record; /* the begun record of the input */
-	uint64_t records;  /* read so far, for messages about them */
-	int64_t received;
-	struct loop_timer ping, pong, wait, retry;
-	uint64_t ping_sent_us;
-	uint64_t retry_ms;
-	struct loop_signal *intr, *termsig;
-	int status;
-	int signal; /* that ends it; 0 for none */
-};
-
 static void chat_connect(struct chat *c);
-
-/* --- What people see: lines on stderr, past the editor's line --- */
-
-static void chat_say(struct chat *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void chat_say(struct chat *c, const char *fmt, ...)
-{
-	char text[2 * ERR_MAX];
-	struct buf line = {.max = (size_t)8 * ERR_MAX};
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	out_escape(span_str(text), &line);
-	term_hide(c->term);
-	fprintf(stderr, "wscat: %.*s\n", (int)buf_len(&line), buf_span(&line).p);
-	term_show(c->term);
-	buf_free(&line);
-}
-
-/* A head line by line, secrets left out. */
-static void chat_show_head(struct chat *c, char mark, struct span head)
-{
-	static const struct span hidden[] = {{"authorization:", 14}, {"cookie:", 7}, {"set-cookie:", 11}};
-
-	term_hide(c->term);
-	while (head.len > 0) {
-		struct span rest, line = span_cut(head, '\n', &rest);
-		struct buf text = {0};
-		bool is_secret = false;
-
-		head = rest;
-		if (line.len > 0 && line.p[line.len - 1] == '\r')
-			line.len--;
-		for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
-			is_secret = is_secret || span_starts_nocase(line, hidden[i]);
-		out_escape(is_secret ? span_of(line.p, span_find(line, ':')) : line, &text);
-		fprintf(stderr, "%c %.*s%s\n", mark, (int)buf_len(&text), buf_span(&text).p,
-			is_secret ? ": (hidden)" : "");
-		buf_free(&text);
-	}
-	term_show(c->term);
-}
-
-/* The request as HTTP/2 has it (RFC 8441, 4). */
-static void write_h2_request(const struct chat *c, struct buf *head)
-{
-	struct request_fields fields;
-
-	buf_addf(head, ":method: CONNECT\n:protocol: websocket\n:scheme: https\n:authority: %s\n:path: %s\n",
-		c->request.host, c->request.path);
-	request_list(&c->request, &c->env, &fields);
-	for (size_t i = 0; i < fields.list.count; i++) {
-		struct field f = fields.list.at[i];
-		for (size_t k = 0; k < f.name.len; k++)
-			buf_add_char(head, span_lower(f.name.p[k]));
-		buf_addf(head, ": %.*s\n", (int)f.value.len, f.value.p);
-	}
-	request_list_fini(&fields);
-}
-
-static void chat_show_request(struct chat *c)
-{
-	struct buf head = {0};
-
-	if (c->conf->client.http2)
-		write_h2_request(c, &head);
-	else
-		request_write(&c->request, &c->env, &head);
-	chat_show_head(c, '>', buf_span(&head));
-	buf_wipe(&head);
-}
-
-static void chat_show_timing(struct chat *c, const struct peer_report *r)
-{
-	struct buf text = {0};
-	uint64_t last = 0;
-	const struct {
-		const char *name;
-		uint64_t at;
-	} phases[] = {{"name", r->at.dns}, {"tcp", r->at.tcp}, {"proxy", r->at.proxy}, {"tls", r->at.tls},
-		{"request", r->at.sent}, {"answer", r->at.first_byte}, {"head", r->at.head}};
-
-	for (size_t i = 0; i < sizeof(phases) / sizeof(phases[0]); i++) {
-		if (phases[i].at == 0)
-			continue;
-		buf_addf(&text, "%s%s %.1f ms", last > 0 ? ", " : "", phases[i].name,
-			(double)(phases[i].at - last) / 1000);
-		last = phases[i].at;
-	}
-	chat_say(c, "%.*s", (int)buf_len(&text), buf_span(&text).p);
-	buf_free(&text);
-}
 
 /* --- Ending --- */
 
-static void chat_stop(struct chat *c, int status)
+void chat_stop(struct chat *c, int status)
 {
 	c->stopped = true;
 	c->status = status;
 	loop_stop(c->env.loop);
 }
 
-static void chat_close(struct chat *c)
+void chat_close(struct chat *c)
 {
 	if (c->closing || !c->open)
 		return;
@@ -178,130 +52,6 @@ static void chat_on_int(void *arg)
 static void chat_on_term(void *arg)
 {
 	chat_on_signal(arg, SIGTERM);
-}
-
-/* --- Input --- */
-
-/* Read only while what was read can go somewhere. */
-static void chat_arm_input(struct chat *c)
-{
-	bool room = c->open && !c->closing && peer_backlog(c->peer) < SEND_HIGH;
-
-	if (c->input != NULL)
-		source_set(c->input, room);
-}
-
-static void chat_send_record(struct chat *c, struct span record)
-{
-	struct buf payload = {.max = (size_t)c->conf->client.message_max};
-	struct err err;
-
-	c->records++;
-	if (form_read(c->form, record, &payload, &err) < 0) {
-		chat_say(c, "input: message %llu is %s", (unsigned long long)c->records, err.text);
-		c->status = EXIT_CANNOT;
-		c->input_over = true;
-		chat_close(c);
-	} else if (peer_send(c->peer, c->form == FORM_TEXT ? WS_TEXT : WS_BINARY, buf_span(&payload)) < 0 &&
-		   !c->closing) {
-		chat_say(c, "message %llu was not sent", (unsigned long long)c->records);
-	}
-	buf_free(&payload);
-}
-
-/* Cut records at the delimiter; the last one may go without. */
-static void chat_take_input(struct chat *c, struct span bytes)
-{
-	struct span cut = buf_span(&c->delimiter);
-
-	if (buf_add_span(&c->record, bytes) < 0) {
-		chat_say(c, "input: message %llu is longer than --max-size",
-			(unsigned long long)c->records + 1);
-		c->status = EXIT_CANNOT;
-		c->input_over = true;
-		chat_close(c);
-		return;
-	}
-	while (!c->input_over) {
-		struct span held = buf_span(&c->record);
-		const char *end = memmem(held.p, held.len, cut.p, cut.len);
-		if (end == NULL)
-			break;
-		chat_send_record(c, span_of(held.p, (size_t)(end - held.p)));
-		buf_consume(&c->record, (size_t)(end - held.p) + cut.len);
-	}
-}
-
-static void chat_end_input(struct chat *c)
-{
-	c->input_over = true;
-	if (c->conf->wait_ns == 0)
-		chat_close(c);
-	else if (c->conf->wait_ns > 0)
-		loop_timer_start(&c->wait, (uint64_t)(c->conf->wait_ns / DURATION_MS));
-}
-
-static void chat_on_input(void *arg, struct span bytes, const char *why)
-{
-	struct chat *c = arg;
-
-	if (why != NULL)
-		chat_say(c, "input: %s", why);
-	if (bytes.len > 0) {
-		chat_take_input(c, bytes);
-	} else {
-		if (buf_len(&c->record) > 0)
-			chat_send_record(c, buf_span(&c->record));
-		buf_clear(&c->record);
-		chat_end_input(c);
-	}
-	chat_arm_input(c);
-}
-
-/* "/ping text", "/close 4000 why": what --help calls commands. */
-static void chat_command(struct chat *c, const char *line)
-{
-	struct span rest, word = span_cut(span_str(line), ' ', &rest);
-
-	if (span_eq(word, SPAN("/ping"))) {
-		c->ping_sent_us = loop_clock_us();
-		if (peer_send(c->peer, WS_PING, rest) < 0)
-			chat_say(c, "a ping holds at most %d bytes", WS_CONTROL_MAX);
-	} else if (span_eq(word, SPAN("/pong"))) {
-		peer_send(c->peer, WS_PONG, rest);
-	} else if (span_eq(word, SPAN("/close"))) {
-		struct span reason, code = span_cut(rest, ' ', &reason);
-		uint64_t n = WS_CODE_NORMAL;
-		if ((code.len > 0 && !span_to_u64(code, 4999, &n)) || !ws_code_may_be_sent((int)n) ||
-			reason.len > WS_CONTROL_MAX - 2) {
-			chat_say(c, "/close [CODE [REASON]]: the code is 1000 to 1014 or 3000 to 4999");
-			return;
-		}
-		c->closing = true;
-		peer_close(c->peer, (int)n, reason);
-	} else {
-		chat_say(c,
-			"/ping [TEXT], /pong [TEXT], /close [CODE [REASON]]; a line that begins with // is "
-			"sent with one slash");
-	}
-}
-
-static void chat_on_line(void *arg, const char *line)
-{
-	struct chat *c = arg;
-
-	if (line == NULL) {
-		chat_end_input(c);
-		if (!c->open)
-			chat_stop(c, c->status);
-		return;
-	}
-	if (!c->open || c->closing)
-		chat_say(c, "not connected");
-	else if (line[0] == '/' && line[1] != '/')
-		chat_command(c, line);
-	else
-		chat_send_record(c, span_str(line[0] == '/' ? line + 1 : line));
 }
 
 /* --- Output --- */

@@ -1,63 +1,12 @@
-/* One connection of a client, from name to last byte. */
+/* One connection of a client: its bytes, its frames, its end. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/mem.h"
-#include "common/net/tls.h"
-#include "wscat/h2pipe.h"
-#include "wscat/peer.h"
-#include "wscat/proxy.h"
-#include "wscat/where.h"
+#include "wscat/peer_private.h"
 
 #define READ_SIZE 65536 /* bytes taken from the stream at once */
-
-enum peer_state {
-	PEER_DIAL,   /* look-up and connect() */
-	PEER_PROXY,  /* asking the proxy to connect */
-	PEER_TLS,    /* handshake */
-	PEER_HEAD,   /* request sent, or going out; waiting for the head of the answer */
-	PEER_BODY,   /* an answer that opens nothing: its body */
-	PEER_OPEN,   /* frames, both ways */
-	PEER_LINGER, /* closed by both sides; the server ends the connection */
-	PEER_OVER,   /* on_over is due, or done */
-};
-
-struct peer {
-	struct env *env;
-	const struct peer_fns *fns;
-	void *arg;
-	enum peer_state state;
-	struct peer_conf conf; /* its pointers but env are not used after peer_start */
-	struct where where;
-	struct proxy_talk proxy;
-	struct buf proxy_out;
-	struct h2pipe_request *h2_request;
-	bool is_tls;
-	char *server_name;
-	char key[WS_KEY_LEN + 1];
-	struct dial *dial;
-	struct stream stream;
-	struct loop_io *io;
-	struct loop_timer timer;
-	struct loop_task flush; /* writes what was queued during a wake-up */
-	struct loop_task over;
-	struct buf out; /* request; then whatever goes before frames */
-	struct buf in;  /* not taken yet: a head in progress, or frames held back */
-	size_t scanned;
-	struct http1_body body;
-	struct ws_conn *conn;
-	struct h2pipe *h2; /* NULL over HTTP/1.1 */
-	bool eof, paused;
-	struct peer_report report;
-};
-
-static uint64_t peer_now(const struct peer *p)
-{
-	uint64_t us = loop_clock_us() - p->report.at.start;
-
-	return us > 0 ? us : 1;
-}
 
 /* --- Ending --- */
 
@@ -86,7 +35,7 @@ static void peer_note_close(struct peer *p)
 	r->close_reason[reason.len] = '\0';
 }
 
-static void peer_finish(struct peer *p, const char *how)
+void peer_finish(struct peer *p, const char *how)
 {
 	if (p->state == PEER_OVER)
 		return;
@@ -98,9 +47,7 @@ static void peer_finish(struct peer *p, const char *how)
 	loop_defer(p->env->loop, &p->over);
 }
 
-static void peer_fail(struct peer *p, enum peer_failure failure, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-static void peer_fail(struct peer *p, enum peer_failure failure, const char *fmt, ...)
+void peer_fail(struct peer *p, enum peer_failure failure, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -170,7 +117,7 @@ static void conn_on_control(void *arg, enum ws_opcode opcode, struct span payloa
 		p->fns->on_control(p->arg, opcode, payload);
 }
 
-static void peer_open(struct peer *p)
+void peer_open(struct peer *p)
 {
 	static const struct ws_conn_fns fns = {conn_on_message, conn_on_control};
 	struct ws_conn_conf conf = {
@@ -206,120 +153,6 @@ static void peer_feed(struct peer *p)
 {
 	buf_consume(&p->in, ws_conn_feed(p->conn, buf_span(&p->in)));
 	peer_after_close(p);
-}
-
-/* --- The answer --- */
-
-static void peer_judge_extras(struct peer *p)
-{
-	struct peer_report *r = &p->report;
-	const struct fields *f = &r->response.fields;
-	const struct opt_list *offered = &p->env->conf->subprotocols;
-	bool known = header_count(f, SPAN("sec-websocket-protocol")) == 0;
-
-	r->subprotocol = header_value(f, SPAN("sec-websocket-protocol"));
-	for (size_t i = 0; i < offered->count; i++)
-		known = known || span_eq(r->subprotocol, span_str(offered->items[i]));
-	const char *why = ws_deflate_judge(f, &p->env->deflate, &r->deflate);
-	if (!known || header_count(f, SPAN("sec-websocket-protocol")) > 1)
-		peer_fail(p, PEER_BAD_101, "the server chose a subprotocol that was not offered");
-	else if (why != NULL)
-		peer_fail(p, PEER_BAD_101, "%s", why);
-	else
-		peer_open(p);
-}
-
-static void peer_judge(struct peer *p)
-{
-	struct peer_report *r = &p->report;
-	bool is_yes = r->is_h2 ? r->response.status == 200 : r->response.status == 101;
-
-	if (!is_yes || p->conf.plain) {
-		if (!p->conf.plain) {
-			r->failure = PEER_NOT_101;
-			snprintf(r->why, sizeof(r->why), "the server answered %d%s%.*s in place of %s",
-				r->response.status, r->response.reason.len > 0 ? " " : "",
-				(int)r->response.reason.len, r->response.reason.p,
-				r->is_h2 ? "200" : "101 Switching Protocols");
-		}
-		p->state = PEER_BODY;
-		http1_body_start(&p->body, r->response.framing, r->response.length);
-		loop_timer_start(&p->timer, PEER_BODY_QUIET_MS);
-		return;
-	}
-	const char *why = r->is_h2 ? NULL : ws_judge_accept(&r->response.fields, span_str(p->key));
-	if (why != NULL)
-		peer_fail(p, PEER_BAD_101, "the server answered 101, but: %s", why);
-	else
-		peer_judge_extras(p);
-}
-
-/* Bytes that are no HTTP, or whose head is no good. */
-static void peer_not_http(struct peer *p, const char *why)
-{
-	struct span in = buf_span(&p->in);
-
-	buf_add(&p->report.body, in.p, in.len < PEER_BODY_MAX ? in.len : PEER_BODY_MAX);
-	peer_fail(p, PEER_NOT_HTTP, "the answer is not HTTP: %s", why);
-}
-
-/* The head has come whole: keep it and read it. Interim answers but 101 are passed over (RFC 9110, 15.2). */
-static void peer_take_head(struct peer *p, size_t len)
-{
-	struct peer_report *r = &p->report;
-	struct http1_fault fault;
-
-	buf_clear(&r->head);
-	buf_add(&r->head, buf_span(&p->in).p, len);
-	if (!http1_parse_response(buf_span(&r->head), SPAN("GET"), &r->response, &fault)) {
-		peer_not_http(p, fault.why);
-		return;
-	}
-	buf_consume(&p->in, len);
-	p->scanned = 0;
-	if (r->response.status >= 100 && r->response.status < 200 && r->response.status != 101)
-		return;
-	r->at.head = peer_now(p);
-	r->has_response = true;
-	peer_judge(p);
-}
-
-static void peer_read_head(struct peer *p)
-{
-	struct http1_fault fault;
-	size_t len;
-
-	while (p->state == PEER_HEAD) {
-		/* A first line that cannot become HTTP is not waited for to end. */
-		struct span in = buf_span(&p->in), http = SPAN("HTTP/");
-		if (in.len > 0 && memcmp(in.p, http.p, in.len < http.len ? in.len : http.len) != 0) {
-			peer_not_http(p, "it does not begin with HTTP/");
-			return;
-		}
-		switch (http1_find_head(in, &p->scanned, &len, &fault)) {
-		case PARSE_OK: peer_take_head(p, len); break;
-		case PARSE_BAD: peer_not_http(p, fault.why); break;
-		case PARSE_MORE: return;
-		}
-	}
-}
-
-static void peer_read_body(struct peer *p)
-{
-	struct span in = buf_span(&p->in), data;
-	const char *why;
-	enum parse step = PARSE_OK;
-
-	if (p->body.framing == HTTP1_NO_BODY)
-		p->body.done = true;
-	while (!p->body.done && step == PARSE_OK && buf_len(&p->report.body) < PEER_BODY_MAX) {
-		step = http1_body_next(&p->body, &in, &data, &why);
-		if (step == PARSE_OK)
-			buf_add_span(&p->report.body, data);
-	}
-	buf_consume(&p->in, buf_len(&p->in) - in.len);
-	if (p->body.done || step == PARSE_BAD || buf_len(&p->report.body) >= PEER_BODY_MAX)
-		peer_finish(p, "answered");
 }
 
 /* --- Bytes --- */
@@ -458,7 +291,7 @@ static void peer_arm(struct peer *p)
 }
 
 /* Everything that can be done now. */
-static void peer_pump(struct peer *p)
+void peer_pump(struct peer *p)
 {
 	bool again;
 
@@ -478,119 +311,7 @@ static void peer_pump(struct peer *p)
 		peer_arm(p);
 }
 
-/* --- Getting there --- */
-
-static void peer_send_request(struct peer *p)
-{
-	if (p->conf.use_h2) {
-		p->h2 = h2pipe_new(&p->stream, p->h2_request);
-		p->report.at.sent = peer_now(p);
-	}
-	p->state = PEER_HEAD;
-	peer_pump(p);
-}
-
-static void peer_on_tls(struct peer *p)
-{
-	struct peer_report *r = &p->report;
-	struct err err;
-
-	enum tls_step step = tls_handshake(&p->stream, &err);
-	if (step == TLS_WAIT) {
-		loop_arm(p->io, p->stream.want_read);
-		return;
-	}
-	r->has_cert = tls_peer_cert(&p->stream, &r->cert);
-	r->tls_version = tls_version(&p->stream);
-	if (step == TLS_FAIL) {
-		peer_fail(p, PEER_NO_TLS, "%s", err.text);
-		return;
-	}
-	struct span alpn = tls_alpn(&p->stream);
-	snprintf(r->alpn, sizeof(r->alpn), "%.*s", (int)alpn.len, alpn.len > 0 ? alpn.p : "");
-	r->at.tls = peer_now(p);
-	peer_send_request(p);
-}
-
-static void peer_connected(struct peer *p)
-{
-	struct err err;
-	struct tls_context *tls = p->is_tls ? env_tls(p->env, p->conf.use_h2, &err) : NULL;
-	const char *sni = where_is_address(p->server_name) ? NULL : p->server_name;
-
-	if (!p->is_tls) {
-		peer_send_request(p);
-	} else if (tls == NULL || tls_connect(&p->stream, tls, sni, p->server_name, &err) < 0) {
-		peer_fail(p, PEER_NO_TLS, "%s", err.text);
-	} else {
-		p->state = PEER_TLS;
-		peer_on_tls(p);
-	}
-}
-
-/* Send what is to be said to the proxy. False when that failed. */
-static bool peer_tell_proxy(struct peer *p)
-{
-	while (buf_len(&p->proxy_out) > 0) {
-		ssize_t n = stream_write(&p->stream, buf_span(&p->proxy_out).p, buf_len(&p->proxy_out));
-		if (n == STREAM_FAIL) {
-			peer_fail(p, PEER_NO_PROXY, "proxy: %s", p->stream.why);
-			return false;
-		}
-		if (n == STREAM_AGAIN)
-			break;
-		buf_consume(&p->proxy_out, (size_t)n);
-	}
-	return true;
-}
-
-/* Before TLS, so always the plain stream; one byte too many would be TLS's, so the answer is read byte by byte. */
-static void peer_on_proxy(struct peer *p)
-{
-	struct err err;
-	char byte;
-
-	if (!peer_tell_proxy(p))
-		return;
-	for (;;) {
-		ssize_t n = stream_read(&p->stream, &byte, 1);
-		if (n == STREAM_AGAIN)
-			break;
-		if (n <= 0) {
-			peer_fail(p, PEER_NO_PROXY, "the proxy ended the connection");
-			return;
-		}
-		buf_add(&p->in, &byte, 1);
-		switch (proxy_take(&p->proxy, &p->in, &p->proxy_out, &err)) {
-		case PARSE_OK:
-			p->report.at.proxy = peer_now(p);
-			peer_connected(p);
-			return;
-		case PARSE_BAD: peer_fail(p, PEER_NO_PROXY, "%s", err.text); return;
-		case PARSE_MORE: break;
-		}
-		if (!peer_tell_proxy(p))
-			return;
-	}
-	loop_arm(p->io, LOOP_READ | (buf_len(&p->proxy_out) > 0 ? LOOP_WRITE : 0));
-}
-
-static void peer_on_io(void *arg, unsigned events)
-{
-	struct peer *p = arg;
-
-	(void)events;
-	switch (p->state) {
-	case PEER_PROXY: peer_on_proxy(p); break;
-	case PEER_TLS: peer_on_tls(p); break;
-	case PEER_HEAD:
-	case PEER_BODY:
-	case PEER_OPEN:
-	case PEER_LINGER: peer_pump(p); break;
-	case PEER_DIAL:
-	case PEER_OVER: break;
-	}
-}
+/* --- Begin and end --- */
 
 static void peer_on_flush(void *arg)
 {
@@ -598,52 +319,6 @@ static void peer_on_flush(void *arg)
 
 	if (p->state >= PEER_HEAD && p->state != PEER_OVER)
 		peer_pump(p);
-}
-
-static void peer_on_found(void *arg)
-{
-	struct peer *p = arg;
-
-	p->report.at.dns = peer_now(p);
-}
-
-static void peer_on_dialed(void *arg, int fd, const char *why)
-{
-	struct peer *p = arg;
-	struct err err;
-
-	p->dial = NULL;
-	if (fd < 0) {
-		peer_fail(p, p->report.at.dns == 0 ? PEER_NO_NAME : PEER_NO_TCP, "%s%s%s: %s",
-			p->where.unix_path != NULL ? p->where.unix_path : p->where.host,
-			p->where.unix_path != NULL ? "" : ":",
-			p->where.unix_path != NULL ? "" : p->where.port, why);
-		return;
-	}
-	p->report.at.tcp = peer_now(p);
-	dial_peer_name(fd, p->report.address);
-	stream_open(&p->stream, fd);
-	p->io = loop_watch(p->env->loop, fd, peer_on_io, p);
-	if (p->where.proxy == WHERE_DIRECT) {
-		peer_connected(p);
-	} else if (proxy_begin(&p->proxy, &p->where, &p->proxy_out, &err) < 0) {
-		peer_fail(p, PEER_NO_PROXY, "%s", err.text);
-	} else {
-		p->state = PEER_PROXY;
-		peer_on_proxy(p);
-	}
-}
-
-static void peer_dial(struct peer *p)
-{
-	struct dial_target to = {
-		.host = p->where.host,
-		.port = p->where.port,
-		.unix_path = p->where.unix_path,
-		.on_found = peer_on_found,
-	};
-
-	p->dial = dial_start(p->env->loop, &to, peer_on_dialed, p);
 }
 
 struct peer *peer_start(const struct peer_conf *conf, const struct peer_fns *fns, void *arg)

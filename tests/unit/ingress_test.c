@@ -4,7 +4,7 @@
 #include "common/base/duration.h"
 #include "common/base/mem.h"
 #include "common/conf/hostname.h"
-#include "common/conf/ingress.h"
+#include "common/conf/ingress_private.h"
 #include "common/conf/rx.h"
 #include "test.h"
 
@@ -254,7 +254,6 @@ static void test_choices(void)
 	}
 }
 
-/* More hosts with paths than scans are kept. */
 static void test_many_hosts(void)
 {
 	struct ingress_file f;
@@ -279,5 +278,44 @@ static void test_many_hosts(void)
 	buf_free(&text);
 }
 
+/* Expressions whose automata grow with every path, the faster the more characters they tell apart; more of them than there
+ * is memory for: the oldest make room. */
+static void test_memory(void)
+{
+	enum { HOSTS = 12, LEN = 4000, ROUNDS = 4 };
+	struct ingress_file f;
+	struct ingress_error error;
+	struct buf text = {0};
+	uint64_t state = 1;
+	size_t most = 0;
+
+	buf_add_str(&text, "ingress:\n");
+	for (int i = 0; i < HOSTS; i++)
+		buf_addf(&text,
+			"- {hostname: h%d, path: "
+			"'^/%d/([ab]*a[ab]{15}$|cdefghijklmnopqrstuvwxyz0123456789)', "
+			"service: 'http://s'}\n",
+			i, i);
+	buf_add_str(&text, LAST);
+	CHECK(ingress_parse(buf_span(&text), &f, &error) == INGRESS_OK);
+	struct ingress_matcher *m = ingress_matcher_new(f.ingress);
+	for (size_t i = 0; i < HOSTS * ROUNDS; i++) {
+		char host[16], path[LEN];
+		size_t number = i / ROUNDS, len = (size_t)snprintf(path, sizeof(path), "/%zu/", number);
+		snprintf(host, sizeof(host), "h%zu", number);
+		while (len < LEN)
+			path[len++] = "ab"[next(&state) % 2];
+		size_t due = path[LEN - 16] == 'a' ? number : HOSTS;
+		CHECK(ingress_match(m, span_str(host), span_of(path, LEN)) == due);
+		size_t bytes = ingress_matcher_bytes(m);
+		CHECK_FOR(bytes <= 8 * RX_SCAN_MAX, "%zu bytes", bytes);
+		most = bytes > most ? bytes : most;
+	}
+	CHECK_FOR(most > 7 * RX_SCAN_MAX, "%zu bytes", most);
+	ingress_matcher_free(m);
+	ingress_file_free(&f);
+	buf_free(&text);
+}
+
 TEST_MAIN(TEST(test_rules), TEST(test_options), TEST(test_settings), TEST(test_faults), TEST(test_choices),
-	TEST(test_many_hosts))
+	TEST(test_many_hosts), TEST(test_memory))

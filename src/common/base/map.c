@@ -6,14 +6,26 @@
 
 #define MAP_FIRST 16 /* slots */
 
-/* FNV-1a. */
+/* Multiplied into the upper half, which is folded back, as the lower bits choose the slot. The factor is 2^64 divided by the
+ * golden ratio. */
+static uint64_t mix(uint64_t h, uint64_t word)
+{
+	h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	return h ^ h >> 32;
+}
+
 static uint64_t map_hash(struct span key)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	uint64_t h = key.len, word = 0;
 
+	for (; key.len >= sizeof(word); key = span_skip(key, sizeof(word))) {
+		memcpy(&word, key.p, sizeof(word));
+		h = mix(h, word);
+	}
+	word = 0;
 	for (size_t i = 0; i < key.len; i++)
-		h = (h ^ (unsigned char)key.p[i]) * UINT64_C(0x100000001b3);
-	return h ^ h >> 32;
+		word = word << 8 | (unsigned char)key.p[i];
+	return mix(h, word);
 }
 
 /* The slot of the key, or the free one where it would go. */

@@ -29,4 +29,7 @@ void ingress_options_merge(
 struct ingress_index *ingress_index_new(const struct ingress *in);
 void ingress_index_free(struct ingress_index *index);
 
+/* Bytes of automata that it keeps now. */
+size_t ingress_matcher_bytes(const struct ingress_matcher *m);
+
 #endif

@@ -40,6 +40,8 @@ struct rx_scan *rx_scan_new(const struct rx_set *set);
 /* The lowest index of a member that occurs in text; the number of members when none does. Not const: what is learnt
  * about the automaton is kept for the next text. */
 size_t rx_scan_first(struct rx_scan *scan, struct span text);
+/* Bytes of automaton that it keeps now. */
+size_t rx_scan_kept(const struct rx_scan *scan);
 void rx_scan_free(struct rx_scan *scan); /* NULL is fine */
 
 #endif

@@ -52,39 +52,42 @@ static bool is_scalar(uint32_t c)
 	return c < 0xd800 || (c > 0xdfff && c <= RX_CODE_MAX);
 }
 
-static void add_letter(struct search *s, uint32_t c)
+/* class has room for one of each term. */
+static void add_letter(struct search *s, uint32_t c, uint32_t *class)
 {
 	struct alphabet *a = &s->alphabet;
-	uint32_t *class = mem_array(s->count + 1, sizeof(class[0]));
-	struct span key = span_of((const char *)class, s->count * sizeof(class[0]));
+	size_t size = s->count * sizeof(class[0]);
 
 	for (size_t i = 0; i < s->count; i++)
-		class[i] = rx_partition_find(&s->terms[i].set->part, c);
-	if (map_get(&a->known, key) != NULL) {
-		free(class);
+		class[i] = rx_partition_class(&s->terms[i].set->part, c);
+	if (map_get(&a->known, span_of((const char *)class, size)) != NULL)
 		return;
-	}
-	map_put(&a->known, key, class);
+	uint32_t *copy = mem_array(s->count, sizeof(copy[0]));
+	memcpy(copy, class, size);
+	map_put(&a->known, span_of((const char *)copy, size), copy);
 	if ((a->count & (a->count - 1)) == 0)
 		a->at = mem_grow(a->at, a->count > 0 ? 2 * a->count : 1, sizeof(a->at[0]));
-	a->at[a->count++] = (struct letter){c, class};
+	a->at[a->count++] = (struct letter){c, copy};
 }
 
 /* Every boundary of any partition begins an interval that no term splits; surrogates are in no text. */
 static void make_alphabet(struct search *s)
 {
+	uint32_t *class = mem_array(s->count, sizeof(class[0]));
+
 	for (const char *c = plainest; *c != '\0'; c++)
-		add_letter(s, (unsigned char)*c);
+		add_letter(s, (unsigned char)*c, class);
 	for (size_t i = 0; i < s->count; i++) {
 		const struct rx_partition *p = &s->terms[i].set->part;
 		for (size_t k = 0; k < p->count; k++) {
 			uint32_t lo = p->lo[k];
 			if (is_scalar(lo))
-				add_letter(s, lo);
+				add_letter(s, lo, class);
 			else if (k + 1 == p->count || p->lo[k + 1] > 0xe000)
-				add_letter(s, 0xe000);
+				add_letter(s, 0xe000, class);
 		}
 	}
+	free(class);
 }
 
 /* --- States --- */

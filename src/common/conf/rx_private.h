@@ -56,6 +56,11 @@ struct rx_partition {
 
 uint32_t rx_partition_find(const struct rx_partition *p, uint32_t c);
 uint32_t rx_partition_decode(const struct rx_partition *p, struct span text, size_t *len);
+static inline uint32_t rx_partition_class(const struct rx_partition *p, uint32_t c)
+{
+	return c < 128 ? p->ascii[c] : rx_partition_find(p, c);
+}
+
 /* Class of the character that text, which is not empty, begins with; its length in *len. */
 static inline uint32_t rx_partition_next(const struct rx_partition *p, struct span text, size_t *len)
 {
@@ -123,7 +128,5 @@ struct rx_scan *rx_scan_new_sized(const struct rx_set *set, size_t max);
 /* Visits of instructions that matching has taken so far: at most one of each instruction for each character of a text and
  * two more, none where the cache knows the way. */
 uint64_t rx_scan_visits(const struct rx_scan *scan);
-/* Bytes that the cache takes now. */
-size_t rx_scan_kept(const struct rx_scan *scan);
 
 #endif

@@ -5,8 +5,9 @@
 #include "common/base/mem.h"
 #include "common/conf/rx_private.h"
 
-#define BUCKETS 1024       /* a power of two */
-#define MEM_FIRST 4096     /* words of the first allocation */
+#define BUCKETS_LEAST 16 /* these two are powers of two */
+#define BUCKETS_MOST 1024
+#define MEM_FIRST 256      /* words of the first allocation */
 #define STATES_LEAST 16    /* a cache that cannot hold so many is not used */
 #define BYTES_PER_STATE 10 /* fewer bytes of text read for each state made: the cache does not pay */
 
@@ -24,7 +25,8 @@ struct rx_scan {
 	struct rx_state from, to; /* room for two steps */
 	uint32_t *mem;
 	size_t used, cap, max; /* words */
-	uint32_t buckets[BUCKETS];
+	uint32_t *buckets;     /* a power of two of them, more for larger sets */
+	uint32_t bucket_count;
 	uint32_t start;   /* the state before any text; 0: not made */
 	size_t states;    /* made since the last flush */
 	size_t bytes;     /* read since then, those of the text at hand left out */
@@ -48,19 +50,19 @@ static size_t record_words(const struct rx_set *set, size_t instructions)
 
 static void flush(struct rx_scan *scan)
 {
-	memset(scan->buckets, 0, sizeof(scan->buckets));
+	memset(scan->buckets, 0, scan->bucket_count * sizeof(scan->buckets[0]));
 	scan->used = 1; /* 0 is no state */
 	scan->start = 0;
 	scan->states = scan->bytes = 0;
 }
 
-static uint32_t hash(const struct rx_state *s)
+static uint32_t hash(const struct rx_scan *scan, const struct rx_state *s)
 {
 	uint32_t h = (uint32_t)s->best * 31 + s->before;
 
 	for (size_t i = 0; i < s->count; i++)
 		h = (h ^ s->at[i]) * 16777619u;
-	return (h ^ h >> 15) & (BUCKETS - 1);
+	return (h ^ h >> 15) & (scan->bucket_count - 1);
 }
 
 static uint32_t find(const struct rx_scan *scan, const struct rx_state *s, uint32_t bucket)
@@ -102,7 +104,7 @@ static uint32_t keep(struct rx_scan *scan, struct rx_state *s)
 	size_t words = record_words(scan->set, s->count);
 
 	rx_sort(s->at, s->count);
-	uint32_t bucket = hash(s), id = find(scan, s, bucket);
+	uint32_t bucket = hash(scan, s), id = find(scan, s, bucket);
 	if (id != 0)
 		return mark_final(scan, s, id);
 	if (!reserve(scan, words))
@@ -229,6 +231,10 @@ struct rx_scan *rx_scan_new_sized(const struct rx_set *set, size_t max)
 	scan->max = record_words(set, 0) * STATES_LEAST <= words ? words : 0;
 	scan->from.at = mem_array(room, sizeof(uint32_t));
 	scan->to.at = mem_array(room, sizeof(uint32_t));
+	scan->bucket_count = BUCKETS_LEAST;
+	while (scan->bucket_count < BUCKETS_MOST && scan->bucket_count < room)
+		scan->bucket_count *= 2;
+	scan->buckets = mem_array(scan->bucket_count, sizeof(scan->buckets[0]));
 	rx_walk_init(&scan->walk, set);
 	flush(scan);
 	return scan;
@@ -256,6 +262,7 @@ void rx_scan_free(struct rx_scan *scan)
 	rx_walk_fini(&scan->walk);
 	free(scan->from.at);
 	free(scan->to.at);
+	free(scan->buckets);
 	free(scan->mem);
 	free(scan);
 }

@@ -63,6 +63,9 @@ void rx_sets_free(struct rx_sets *s)
 	*s = (struct rx_sets){0};
 }
 
+/* Most states hold so few instructions that the call of qsort is what costs. */
+#define FEW 16
+
 static int by_value(const void *a, const void *b)
 {
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -72,7 +75,17 @@ static int by_value(const void *a, const void *b)
 
 void rx_sort(uint32_t *at, size_t count)
 {
-	qsort(at, count, sizeof(at[0]), by_value);
+	if (count > FEW) {
+		qsort(at, count, sizeof(at[0]), by_value);
+		return;
+	}
+	for (size_t i = 1; i < count; i++) {
+		uint32_t value = at[i];
+		size_t k = i;
+		for (; k > 0 && at[k - 1] > value; k--)
+			at[k] = at[k - 1];
+		at[k] = value;
+	}
 }
 
 /* Intervals between neighbouring bounds of all sets. */
@@ -220,8 +233,11 @@ static void make_partition(struct rx_partition *p, const struct rx_sets *sets)
 	p->sample = mem_array(p->classes, sizeof(p->sample[0]));
 	for (size_t i = p->count; i > 0; i--)
 		p->sample[p->class_of[i - 1]] = p->lo[i - 1];
-	for (uint32_t c = 0; c < 128; c++)
-		p->ascii[c] = rx_partition_find(p, c);
+	for (uint32_t c = 0, i = 0; c < 128; c++) {
+		while (i + 1 < p->count && p->lo[i + 1] <= c)
+			i++;
+		p->ascii[c] = p->class_of[i];
+	}
 }
 
 static const struct rx_range newline_ranges[] = {{'\n', '\n'}};

@@ -53,6 +53,18 @@ char *confdir_find(const char *name)
 	return path;
 }
 
+char *confdir_find_beside(const char *file, const char *name)
+{
+	const char *slash = strrchr(file, '/');
+	char *dir = slash == NULL   ? mem_strdup(".")
+		    : slash == file ? mem_strdup("/")
+				    : mem_spandup(span_of(file, (size_t)(slash - file)));
+	char *path = find_in(dir, name);
+
+	free(dir);
+	return path;
+}
+
 char *confdir_find_config(void)
 {
 	char *path = NULL;

@@ -7,6 +7,8 @@
 
 /* The first file of that name that can be opened, NULL when there is none. To be freed. */
 char *confdir_find(const char *name);
+/* The file of that name in the directory of another, NULL when it cannot be opened. To be freed. */
+char *confdir_find_beside(const char *file, const char *name);
 /* The first config.yml or config.yaml: both are tried in each directory. To be freed. */
 char *confdir_find_config(void);
 /* The path with "~" or "~/" at its beginning replaced by the home directory. To be freed. */

@@ -7,6 +7,7 @@
 #include "tunnel/cmd/optfile.h"
 
 #define GRACE_MAX (600 * DURATION_S)
+#define RESPONSE_MAX (86400 * DURATION_S)
 #define QUICK_TIME_MAX (86400 * DURATION_S)
 #define LOCATION_MAX 24 /* letters and digits */
 
@@ -60,6 +61,9 @@ static const struct opt edge_options[] = {
 		OPT_TEXT(struct edge_flags, edge.access_log), NULL},
 	{0, "headers", "FILE", "what responses get and lose on their way out (header-policy(5))",
 		OPT_TEXT(struct edge_flags, edge.headers), NULL},
+	{0, "response-timeout", "DURATION",
+		"how long an answer may take to begin (default 100s; 0: for ever)",
+		OPT_TIME(struct edge_flags, edge.response_ns, 0, RESPONSE_MAX), NULL},
 	{0, "grace-period", "DURATION", "how long draining may take (default 30s)",
 		OPT_TIME(struct edge_flags, edge.grace_ns, 0, GRACE_MAX), NULL},
 	{0, "location", "NAME", "place code of request ids and registrations (default LOC)",
@@ -210,7 +214,8 @@ enum opt_result edge_flags_read(struct edge_flags *f, int argc, char **argv, str
 {
 	struct opt_seen seen = {0};
 
-	*f = (struct edge_flags){.edge = {.location = "LOC", .grace_ns = 30 * DURATION_S},
+	*f = (struct edge_flags){
+		.edge = {.location = "LOC", .grace_ns = 30 * DURATION_S, .response_ns = 100 * DURATION_S},
 		.api = {.quick_max = 100,
 			.quick_per_address = 5,
 			.quick_first_ns = 300 * DURATION_S,

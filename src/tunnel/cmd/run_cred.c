@@ -30,26 +30,31 @@ static int read_file(const char *path, struct cred *out, struct err *err)
 	return rc < 0 ? EXIT_CANNOT : EXIT_OK;
 }
 
-/* UUID.json in the usual places; NULL with err. */
-static char *search(const struct uuid *id, struct err *err)
+/* UUID.json beside the cert.pem that is named, else in the usual places; NULL with err. */
+static char *search(const struct run_cred *from, const struct uuid *id, struct err *err)
 {
 	char text[UUID_TEXT_LEN + 1];
 
 	uuid_print(id, text);
-	char *name = mem_printf("%s.json", text), *path = confdir_find(name);
+	char *name = mem_printf("%s.json", text), *path = NULL;
+	if (from->origin_cert != NULL)
+		path = confdir_find_beside(from->origin_cert, name);
+	if (path == NULL)
+		path = confdir_find(name);
 	free(name);
 	if (path == NULL)
 		err_set(err,
-			"no credentials of tunnel %s: there is no %s.json in ~/.cloudflared, "
-			"/etc/cloudflared or "
-			"their like; give --credentials-file",
-			text, text);
+			"no credentials of tunnel %s: there is no %s.json %s%s%sin ~/.cloudflared, "
+			"/etc/cloudflared or their like; give --credentials-file",
+			text, text, from->origin_cert != NULL ? "beside " : "",
+			from->origin_cert != NULL ? from->origin_cert : "",
+			from->origin_cert != NULL ? ", or " : "");
 	return path;
 }
 
-static int read_found(const struct uuid *id, struct cred *out, struct err *err)
+static int read_found(const struct run_cred *from, const struct uuid *id, struct cred *out, struct err *err)
 {
-	char *path = search(id, err);
+	char *path = search(from, id, err);
 	int status = path != NULL ? read_file(path, out, err) : EXIT_CANNOT;
 
 	free(path);
@@ -103,7 +108,7 @@ int run_cred_look_up(struct run_cred *from, char **file, struct err *err)
 	int status = id_of_name(from, &id, err);
 	if (status != EXIT_OK)
 		return status;
-	from->file = *file = search(&id, err);
+	from->file = *file = search(from, &id, err);
 	return *file != NULL ? EXIT_OK : EXIT_CANNOT;
 }
 
@@ -137,7 +142,7 @@ int run_cred_read(const struct run_cred *from, struct cred *out, struct err *err
 	} else if (from->file != NULL) {
 		status = read_file(from->file, out, err);
 	} else if (has_id) {
-		status = read_found(&id, out, err);
+		status = read_found(from, &id, out, err);
 	} else {
 		return refuse(from, err);
 	}
@@ -157,5 +162,6 @@ char *run_cred_file(const struct run_cred *from)
 		return mem_strdup(from->token_file);
 	if (from->file != NULL)
 		return confdir_expand(from->file);
-	return from->tunnel != NULL && uuid_parse(span_str(from->tunnel), &id) ? search(&id, &err) : NULL;
+	return from->tunnel != NULL && uuid_parse(span_str(from->tunnel), &id) ? search(from, &id, &err)
+									       : NULL;
 }

@@ -8,8 +8,9 @@
 struct run_cred {
 	const char *token, *token_file;
 	const char *contents, *file;
-	const char *tunnel;                         /* UUID or name */
-	const char *api_url, *origin_cert, *api_ca; /* who knows the id of a name */
+	const char *tunnel;           /* UUID or name */
+	const char *api_url, *api_ca; /* who knows the id of a name */
+	const char *origin_cert;      /* cert.pem for that; credentials are looked for beside it too */
 };
 
 /* Where nothing but a tunnel's name and the management API is given, ask that for the id, which blocks, and make UUID.json in the

@@ -250,6 +250,7 @@ struct edge *edge_start(struct worker *w, const struct edge_conf *conf, struct e
 	list_init(&e->connectors);
 	loop_timer_init(&e->grace, w->loop, edge_on_grace_over, e);
 	loop_timer_init(&e->look, w->loop, inventory_on_look, e);
+	patience_init(&e->patience, w->loop, (uint64_t)(conf->response_ns / 1000000));
 	RAND_bytes((unsigned char *)&e->ray, sizeof(e->ray));
 	if (edge_open(e, err) < 0) {
 		edge_free(e);
@@ -334,6 +335,7 @@ void edge_free(struct edge *e)
 	directory_free(e->directory);
 	loop_timer_fini(&e->look);
 	loop_timer_fini(&e->grace);
+	patience_fini(&e->patience);
 	http1_request_fini(&e->request);
 	header_free(&e->fields);
 	buf_free(&e->text);

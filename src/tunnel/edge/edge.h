@@ -8,6 +8,7 @@
 #include "tunnel/edge/accesslog.h"
 #include "tunnel/edge/devca.h"
 #include "tunnel/edge/directory.h"
+#include "tunnel/edge/patience.h"
 #include "tunnel/edge/posture.h"
 #include "tunnel/edge/registry.h"
 #include "tunnel/edge/roster.h"
@@ -25,6 +26,7 @@ struct edge_conf {
 	const char *metrics, *access_log, *location;
 	const char *headers; /* a header policy; NULL: none */
 	int64_t grace_ns;
+	int64_t response_ns; /* that an answer may take to begin; 0: for ever */
 	struct store *store; /* of tunnels and routes besides; NULL: none */
 	bool official_only;  /* a change of secret ends the old one at once, and versions are not shown */
 	/* Of a quick tunnel, in memory in place of files: one tunnel named "quick", and a tunnel certificate. NULL for
@@ -67,6 +69,7 @@ struct edge {
 	void (*changed)(void *arg, const struct store_record *r); /* likewise, of each change of the store */
 	void *changed_arg;
 	struct loop_timer grace;
+	struct patience patience;
 	void (*drained)(void *arg); /* called once, when draining has ended */
 	void *drained_arg;
 	/* Scratch for one head at a time. */

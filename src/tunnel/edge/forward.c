@@ -30,6 +30,7 @@ struct forward {
 	struct exchange *x;         /* NULL before it is open and after it has closed */
 	enum page page;             /* with FORWARD_PAGE */
 	struct loop_task task;      /* sends the page */
+	struct patience_wait wait;  /* for the answer to begin, once the request is sent whole */
 	struct forward_head kept;   /* to try again with, while that is allowed */
 	bool may_retry;             /* bodyless and idempotent, not tried twice yet */
 	bool is_head;               /* the method has no response body */
@@ -63,6 +64,7 @@ static void forward_log(struct forward *f)
 /* Leave the exchange, if it is still open. */
 static void forward_leave(struct forward *f)
 {
+	patience_end(&f->wait);
 	if (f->link != NULL)
 		connector_request_ended(f->link);
 	f->link = NULL;
@@ -158,6 +160,11 @@ static void forward_page(struct forward *f, enum page page)
 	loop_defer(f->edge->worker->loop, &f->task);
 }
 
+static void forward_on_overdue(void *arg)
+{
+	forward_page(arg, PAGE_OVERDUE);
+}
+
 /* --- The connector's answer --- */
 
 static void forward_on_accepted_upgrade(struct forward *f)
@@ -222,6 +229,7 @@ static void forward_on_final(struct forward *f, const struct exchange_head *head
 	struct forward_response r = {.status = head->status, .fields = &e->fields};
 	const char *why;
 
+	patience_end(&f->wait);
 	forward_head_free(&f->kept);
 	f->may_retry = false;
 	buf_clear(&e->text);
@@ -289,6 +297,7 @@ static void forward_on_closed(void *arg, enum exchange_fate fate)
 
 	f->x = NULL;
 	f->link = NULL;
+	patience_end(&f->wait);
 	if (was != NULL)
 		connector_request_ended(was);
 	f->edge->metrics.oversized_heads += fate == EXCHANGE_TOO_LARGE;
@@ -334,6 +343,8 @@ static bool forward_send(struct forward *f, const struct registry_link *avoid)
 		return false;
 	f->link = l;
 	connector_request_began(l);
+	if (f->kept.no_body || f->key[0] != '\0')
+		patience_begin(&f->edge->patience, &f->wait);
 	return true;
 }
 
@@ -381,6 +392,7 @@ struct forward *forward_start(
 	f->events = events;
 	f->arg = arg;
 	f->task = (struct loop_task){.fn = forward_send_page, .arg = f};
+	f->wait = (struct patience_wait){.fn = forward_on_overdue, .arg = f};
 	f->is_head = span_eq(r->method, SPAN("HEAD"));
 	f->may_retry = !r->has_body && r->websocket_key.len == 0 && http1_is_idempotent(r->method);
 	f->wants_continue = r->wants_continue;
@@ -414,8 +426,11 @@ void forward_finish(struct forward *f, struct fields *trailers)
 {
 	if (trailers != NULL)
 		forward_head_clean_trailers(trailers);
-	if (f->x != NULL)
-		exchange_finish(f->x, trailers);
+	if (f->x == NULL)
+		return;
+	exchange_finish(f->x, trailers);
+	if (f->state == FORWARD_WAITING)
+		patience_begin(&f->edge->patience, &f->wait);
 }
 
 bool forward_half_close(struct forward *f)

@@ -24,6 +24,9 @@ static const struct page_text texts[] = {
 		"Sec-WebSocket-Accept does not belong to the key that was sent: some proxy or cache answers "
 		"in place of the "
 		"service."},
+	[PAGE_OVERDUE] = {524, "overdue", "The service behind the tunnel did not answer in time",
+		"It took the request and has not begun to answer. The operator sets the time by "
+		"--response-timeout."},
 };
 
 int page_status(enum page page)

@@ -13,6 +13,7 @@ enum page {
 	PAGE_RESET,        /* 502: broken off before the header */
 	PAGE_BAD_ANSWER,   /* 502: the connector's answer makes no sense */
 	PAGE_BAD_UPGRADE,  /* 502: the origin's accept key is wrong */
+	PAGE_OVERDUE,      /* 524: no answer began in time */
 };
 
 int page_status(enum page page);
