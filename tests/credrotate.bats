@@ -181,6 +181,27 @@ record() {
     '{schema: "outbore/1", kind: "tunnel", tool: "tunnel", status: "ok", tunnel: {id: $id, name: $name, created_at: $at}}'
 }
 
+@test "credrotate: the audit goes to syslog too, if asked" {
+  unshare --mount true 2>/dev/null || skip "no mount namespace can be made here"
+  # With a /dev of its own, so that the machine's log is left alone.
+  cat >with_log <<'SCRIPT'
+#!/bin/bash
+mount -t tmpfs tmpfs /dev && mknod -m 666 /dev/null c 1 3 && exec 3>log || exit
+python3 -c 'import socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind("/dev/log")
+print(s.recv(65536).decode("utf-8", "replace"))' >&3 &
+until [[ -S /dev/log ]]; do kill -0 $! || exit; done
+"$@" && wait $!
+SCRIPT
+  chmod +x with_log
+  run -0 unshare --mount ./with_log "$credrotate" rotate --tunnel "$tunnel_id" --api-url "$sim/client/v4" \
+    --account 0123456789abcdef0123456789abcdef --api-token-file token --state-dir state --audit audit.log --audit-syslog \
+    --stable 50ms --preflight-watch 0s --min-connection-age 0s --target "$target_a" --target "$target_b"
+  [[ $(<log) == "<85>"*" credrotate["*"]: {"*'"exit":0'* ]] # authpriv, notice
+  ! grep -qF "$(secret_of a.json)" log
+}
+
 @test "credrotate: records of tunnels tell which are due" {
   {
     record "$tunnel_id" ancient 2020-01-01T00:00:00Z
@@ -527,6 +548,24 @@ fault_case() {
   wait_for rotation.err 'signal .*: ok'
   stop rotation
   [ "$exit_status" = 4 ]
+  sim_do signal/a
+  run -0 rotate_with resume
+  assert_rotated
+}
+
+has_child() {
+  child=$(pgrep -P "$(pid_of rotation)" -x sleep)
+}
+
+@test "credrotate: a second signal ends it at once, and resume goes on" {
+  target_a="file:$PWD/a.json,signal=exec,cmd=/bin/sleep 300"
+  start_rotation
+  within "$wait_s" has_child
+  signal rotation TERM
+  signal rotation TERM
+  ended rotation
+  [ "$exit_status" = 143 ]
+  kill "$child"
   sim_do signal/a
   run -0 rotate_with resume
   assert_rotated
