@@ -199,7 +199,7 @@ SCRIPT
     --account 0123456789abcdef0123456789abcdef --api-token-file token --state-dir state --audit audit.log --audit-syslog \
     --stable 50ms --preflight-watch 0s --min-connection-age 0s --target "$target_a" --target "$target_b"
   [[ $(<log) == "<85>"*" credrotate["*"]: {"*'"exit":0'* ]] # authpriv, notice
-  ! grep -qF "$(secret_of a.json)" log
+  run ! grep -qF "$(secret_of a.json)" log
 }
 
 @test "credrotate: records of tunnels tell which are due" {

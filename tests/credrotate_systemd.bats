@@ -119,6 +119,23 @@ assert_current() {
   [ "$(property tunnel@a MainPID)" != "$pid_a" ]
 }
 
+@test "systemd: a unit that fails after its restart is not waited for, and can be mended" {
+  connector a
+  connector b
+  mkdir -m 755 "$machine/etc/systemd/system/tunnel@a.service.d"
+  printf '[Service]\nType=simple\nRestart=no\n' >"$machine/etc/systemd/system/tunnel@a.service.d/simple.conf"
+  inside systemctl daemon-reload
+  cp a.json before.json
+  cp a.yml good.yml
+  echo 'ingress: none' >>a.yml
+  run -4 rotate --on-failure stop --target file:/etc/outbore/a.json,signal=restart,unit=tunnel@a --target file:/etc/outbore/b.json
+  [[ $output == *"a.json"*"unit tunnel@a has failed; \`systemctl status tunnel@a\` says why; mend that"* ]]
+  cp good.yml a.yml
+  inside systemctl restart tunnel@a
+  run -0 inside credrotate resume --tunnel home --api-url "$TUNNEL_API_URL" --cert /etc/outbore/cert.pem --stable 300ms
+  assert_current a.json b.json
+}
+
 @test "systemd: --parallel restarts no more at once than leave somebody, also by a command that does not wait" {
   target() {
     echo "file:/etc/outbore/$1.json,signal=exec,cmd=/bin/systemctl restart --no-block tunnel@$1"

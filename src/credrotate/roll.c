@@ -274,7 +274,7 @@ static bool is_ready(const struct run *r, const struct target *t)
 static bool group_arrived(struct run *r, const struct group *g, struct err *err)
 {
 	for (size_t i = g->from; i < g->to; i++)
-		if (!signal_arrived(&r->targets[i], err) || !is_ready(r, &r->targets[i]))
+		if (!signal_arrived(&r->targets[i], r->flags->systemctl, err) || !is_ready(r, &r->targets[i]))
 			return false;
 	return true;
 }

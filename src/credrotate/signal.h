@@ -12,8 +12,8 @@ int signal_check(struct target *t, const char *systemctl, struct err *err);
 int signal_send(struct target *t, const char *systemctl, struct err *err);
 /* What comes once the new one serves: of two units, stop the one that was started first. */
 int signal_finish(struct target *t, const char *systemctl, struct err *err);
-/* Has what was sent come to its end? For rollouts, which the API server follows; true for all else. False with err filled in
- * when it cannot succeed any more, else with err empty. */
-bool signal_arrived(struct target *t, struct err *err);
+/* Has what was sent come to its end? For rollouts, which the API server follows, and restarts, whose unit may have failed; true
+ * for all else. False with err filled in when it cannot succeed any more, else with err empty. */
+bool signal_arrived(struct target *t, const char *systemctl, struct err *err);
 
 #endif
