@@ -116,6 +116,7 @@ assert_current() {
   run -0 rotate --target file:/etc/outbore/shared.json,signal=restart,unit=tunnel@a --target file:/etc/outbore/b.json,signal=restart,unit=tunnel@b
   assert_nothing_lost
   assert_current shared.json b.json
+  [[ $output == *"signal restart; longer than its grace period has to be TimeoutStopSec, 40s"* ]]
   [ "$(property tunnel@a MainPID)" != "$pid_a" ]
 }
 

@@ -87,6 +87,18 @@ static void check_reload(struct verdict *v, const struct target *t)
 		}
 }
 
+/* Only the person knows the grace period that systemd's patience has to outlast. */
+static void say_signal(const struct run *r, const struct target *t)
+{
+	char *stop = signal_stop_time(t, r->flags->systemctl);
+
+	report_step(r->report, &(struct report_step){.step = "preflight", .target = t->text}, "signal %s%s%s",
+		target_signal_name(t->signal),
+		stop != NULL ? "; longer than its grace period has to be TimeoutStopSec, " : "",
+		stop != NULL ? stop : "");
+	free(stop);
+}
+
 static void check_targets(struct verdict *v)
 {
 	for (size_t i = 0; i < v->run->target_count; i++) {
@@ -104,9 +116,7 @@ static void check_targets(struct verdict *v)
 		}
 		check_reload(v, t);
 		if (v->against == before)
-			report_step(v->run->report,
-				&(struct report_step){.step = "preflight", .target = t->text}, "signal %s",
-				target_signal_name(t->signal));
+			say_signal(v->run, t);
 	}
 }
 

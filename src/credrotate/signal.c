@@ -182,6 +182,15 @@ static int check_active(const char *systemctl, const char *unit, struct err *err
 	return active == 0 ? err_set(err, "unit %s is not active", unit) : active < 0 ? -1 : 0;
 }
 
+char *signal_stop_time(const struct target *t, const char *systemctl)
+{
+	struct err unknown;
+
+	return t->signal == TARGET_RESTART || t->signal == TARGET_SURGE
+		       ? unit_property(systemctl, t->unit, "TimeoutStopUSec", &unknown)
+		       : NULL;
+}
+
 int signal_check(struct target *t, const char *systemctl, struct err *err)
 {
 	pid_t pid;

@@ -8,6 +8,9 @@
 
 /* Can it be sent? The unit is known, the process is there, the Deployment leaves no gap. Changes nothing. */
 int signal_check(struct target *t, const char *systemctl, struct err *err);
+/* How long systemd gives the process to end, in its words, for signals that end one; to be freed. NULL for others, and when it
+ * does not tell. */
+char *signal_stop_time(const struct target *t, const char *systemctl);
 /* Send it. Sending it twice is harmless. */
 int signal_send(struct target *t, const char *systemctl, struct err *err);
 /* What comes once the new one serves: of two units, stop the one that was started first. */
