@@ -5,6 +5,7 @@ CFLAGS  ?= -O2 -g
 PREFIX  ?= /usr/local
 BINDIR  ?= $(PREFIX)/bin
 MANDIR  ?= $(PREFIX)/share/man
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 PROGRAM_PREFIX ?=# before the installed names: `tunnel` and `wscat` are others' names too
 FUZZ_TIME ?= 30# seconds for each fuzz target
 TIDY_NODES ?= 75000# states that clang's analyser visits for a function; its own 225000 take two to three times as long
@@ -54,6 +55,8 @@ HEADERS  := $(shell find src tests/unit tests/fuzz bench -name '*.h' 2>/dev/null
 SCRIPTS  := $(shell grep -rlsE '^\#!/.*[/ ](sh|bash|bats)$$' .ci bench scripts tests) $(wildcard tests/*.bash)
 BATSISMS := SC2016,SC2030,SC2031,SC2034,SC2119,SC2120,SC2154# a test is a subshell; names come from lib.bash
 MANPAGES := $(wildcard man/*.[0-9])
+SHARED   := $(patsubst share/%,%,$(wildcard share/policies/*.yaml share/schema/*.json))
+UNITS    := $(notdir $(wildcard share/systemd/*@.*))
 
 say      = @$(if $(V),,printf '  %-6s %s\n' $(1) $(2))
 bats     = $(Q)OUTBORE_BIN=$(abspath $(BIN)) OUTBORE_BUILD=$(abspath $(BUILD)) scripts/bats-run $(1) '$(2)' $(sort $(wildcard tests/*.bats))
@@ -169,7 +172,8 @@ fuzz-%: $(BUILD)/fuzzer/%
 check:
 	$(Q)scripts/deps build check
 	$(SUB) all $(ARCHIVES)
-	$(SUB) check-format check-scripts check-man check-layers check-binaries check-cppcheck check-tidy
+	$(SUB) check-format check-scripts check-man check-units check-layers check-binaries check-cppcheck \
+		check-tidy
 
 check-format:
 	$(Q)clang-format --dry-run --Werror $(SOURCES) $(HEADERS)
@@ -181,6 +185,12 @@ check-scripts:
 check-man: # against one another too: a page that refers to another must find it
 	$(Q)rm -rf build/man && $(MAKE) -s install-man DESTDIR= MANDIR=build/man PROGRAM_PREFIX= >/dev/null
 	$(Q)/usr/sbin/makewhatis build/man && MANPATH=build/man mandoc -T lint -W style $(MANPAGES)
+
+check-units: all # as they are installed, but with the programs that were just built
+	$(Q)rm -rf build/units && $(MAKE) -s install-units DESTDIR= UNITDIR=build/units BINDIR=$(abspath $(BIN)) \
+		PROGRAM_PREFIX= >/dev/null
+	$(Q)if ! command -v systemd-analyze >/dev/null; then echo "check-units: SKIP: no systemd-analyze here"; \
+		elif systemd-analyze verify --man=no $(UNITS:%=build/units/%) 2>&1 | grep .; then exit 1; fi # warnings are no status
 
 check-layers:
 	$(Q)scripts/layers
@@ -204,9 +214,7 @@ $(BUILD)/tidy/%: %.c $(BUILD)/%.o .clang-tidy # after the object, so again when 
 
 # --- Installing ---
 
-install: all install-man
-	@for p in share/policies/*.yaml; do \
-		install -v -D -m 644 $$p $(DESTDIR)$(PREFIX)/share/outbore/policies/$${p##*/} || exit; done
+install: all install-man install-share install-units
 	@for p in $(PROGRAMS); do \
 		install -v -D -m 755 $(BIN)/$$p $(DESTDIR)$(BINDIR)/$(PROGRAM_PREFIX)$$p || exit; done
 	$(if $(PROGRAM_PREFIX),,@echo "note: Debian's node-ws and npm have a wscat too; PROGRAM_PREFIX=ob- makes ours ob-wscat")
@@ -215,19 +223,29 @@ install-man:
 	@for m in $(MANPAGES); do \
 		install -v -D -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/$(PROGRAM_PREFIX)$${m##*/} || exit; done
 
+install-share:
+	@for f in $(SHARED); do \
+		install -v -D -m 644 share/$$f $(DESTDIR)$(PREFIX)/share/outbore/$$f || exit; done
+
+install-units: # they name the programs where those are
+	@for u in $(UNITS); do \
+		install -v -D -m 644 share/systemd/$$u $(DESTDIR)$(UNITDIR)/$(PROGRAM_PREFIX)$$u && \
+		sed -i 's|/usr/local/bin/|$(BINDIR)/$(PROGRAM_PREFIX)|' $(DESTDIR)$(UNITDIR)/$(PROGRAM_PREFIX)$$u || exit; done
+
 print-programs: # for what wants to know their names
 	@echo $(PROGRAMS)
 
 uninstall:
 	@rm -fv $(PROGRAMS:%=$(DESTDIR)$(BINDIR)/$(PROGRAM_PREFIX)%)
-	@rm -rfv $(DESTDIR)$(PREFIX)/share/outbore/policies
+	@rm -fv $(SHARED:%=$(DESTDIR)$(PREFIX)/share/outbore/%) $(UNITS:%=$(DESTDIR)$(UNITDIR)/$(PROGRAM_PREFIX)%)
 	@for m in $(MANPAGES); do rm -fv $(DESTDIR)$(MANDIR)/man$${m##*.}/$(PROGRAM_PREFIX)$${m##*/}; done
 
 clean:
 	rm -rf build $(filter-out bin/.gitignore,$(wildcard bin/*))
 
 .PHONY: all deps run test unit system interop lab soak slow bench fuzz check check-format check-scripts check-man check-layers \
-	check-binaries check-cppcheck check-tidy install install-man print-programs uninstall clean .FORCE
+	check-units check-binaries check-cppcheck check-tidy install install-man install-share install-units \
+	print-programs uninstall clean .FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -54,6 +54,13 @@ rotate_with() {
     --stable 50ms --preflight-watch 0s --min-connection-age 0s --propagation 0s
 }
 
+# start_rotation [OPTION...]: both, in the background.
+start_rotation() {
+  start rotation "$credrotate" rotate --tunnel "$tunnel_id" --api-url "$sim/client/v4" \
+    --account 0123456789abcdef0123456789abcdef --api-token-file token --state-dir state --audit audit.log \
+    --stable 50ms --preflight-watch 0s --min-connection-age 0s --target "$target_a" --target "$target_b" "$@"
+}
+
 both() {
   rotate_with "$@" --target "$target_a" --target "$target_b"
 }
@@ -168,17 +175,83 @@ assert count > 5' "$top/share/schema/rotation.json"
   [[ $output == *"line 2 does not follow"* ]]
 }
 
+# record ID NAME CREATED: of `tunnel list --json`, as much as counts.
+record() {
+  jq -nc --arg id "$1" --arg name "$2" --arg at "$3" \
+    '{schema: "outbore/1", kind: "tunnel", tool: "tunnel", status: "ok", tunnel: {id: $id, name: $name, created_at: $at}}'
+}
+
+@test "credrotate: the audit goes to syslog too, if asked" {
+  unshare --mount true 2>/dev/null || skip "no mount namespace can be made here"
+  # With a /dev of its own, so that the machine's log is left alone.
+  cat >with_log <<'SCRIPT'
+#!/bin/bash
+mount -t tmpfs tmpfs /dev && mknod -m 666 /dev/null c 1 3 && exec 3>log || exit
+python3 -c 'import socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind("/dev/log")
+print(s.recv(65536).decode("utf-8", "replace"))' >&3 &
+until [[ -S /dev/log ]]; do kill -0 $! || exit; done
+"$@" && wait $!
+SCRIPT
+  chmod +x with_log
+  run -0 unshare --mount ./with_log "$credrotate" rotate --tunnel "$tunnel_id" --api-url "$sim/client/v4" \
+    --account 0123456789abcdef0123456789abcdef --api-token-file token --state-dir state --audit audit.log --audit-syslog \
+    --stable 50ms --preflight-watch 0s --min-connection-age 0s --target "$target_a" --target "$target_b"
+  [[ $(<log) == "<85>"*" credrotate["*"]: {"*'"exit":0'* ]] # authpriv, notice
+  run ! grep -qF "$(secret_of a.json)" log
+}
+
 @test "credrotate: records of tunnels tell which are due" {
-  now=$(date -u +%FT%TZ)
-  printf '%s\n' '{"schema":"outbore/1","kind":"tunnel","tool":"tunnel","tunnel":{"id":"x","name":"ancient","created_at":"2020-01-01T00:00:00Z"}}' \
-    "{\"schema\":\"outbore/1\",\"kind\":\"tunnel\",\"tool\":\"tunnel\",\"tunnel\":{\"id\":\"y\",\"name\":\"fresh\",\"created_at\":\"$now\"}}" \
-    '{"schema":"outbore/1","kind":"probe","tool":"wscat","odd":1}' >lines
+  {
+    record "$tunnel_id" ancient 2020-01-01T00:00:00Z
+    record 22222222-2222-3333-4444-555555555555 fresh "$(date -u +%FT%TZ)"
+    echo '{"schema":"outbore/1","kind":"probe","tool":"wscat","odd":1}'
+  } >lines
   run -0 --separate-stderr "$credrotate" rotate --older-than 90d --dry-run --json - <lines
   [ "$(jq -rs 'map(.rotation.due) | tostring' <<<"$output")" = '[true,false,null]' ]
   [ "$(jq -s '.[2].odd' <<<"$output")" = 1 ]
   run -0 --separate-stderr "$credrotate" rotate --older-than 90d --dry-run - <lines
-  [[ $output == "x  ancient  "*" days" ]]
+  [[ $output == "$tunnel_id  ancient  "*" days" ]]
   run -3 --separate-stderr "$credrotate" rotate --older-than 90d --dry-run --json - <<<'no record'
+}
+
+# rotate_records [OPTION...]: those of standard input, with one target for each tunnel.
+rotate_records() {
+  "$credrotate" rotate --older-than 90d --api-url "$sim/client/v4" --account 0123456789abcdef0123456789abcdef \
+    --api-token-file token --state-dir state --audit audit.log --stable 50ms --preflight-watch 0s --min-connection-age 0s \
+    --target "file:$PWD/%n.json,$signal_a" --target "file:$PWD/b.json,cmd=%i" --json - "$@"
+}
+
+@test "credrotate: secrets of records that are due are rotated, and are as old as the last rotation" {
+  {
+    record "$tunnel_id" ../a 2020-01-01T00:00:00Z
+    record 22222222-2222-3333-4444-555555555555 nobody 2020-01-01T00:00:00Z
+    record "$tunnel_id" a 2020-01-01T00:00:00Z
+    record "$tunnel_id" a 2020-01-01T00:00:00Z
+  } >lines
+  run -3 --separate-stderr rotate_records <lines
+  [[ $stderr == *"$tunnel_id: its name has characters that no path should have"* ]]
+  [ "$(jq -cs 'map([.status, .rotation.due, .rotation.exit])' <<<"$output")" = \
+    '[["fail",true,3],["fail",true,3],["ok",true,0],["ok",false,null]]' ]
+  assert_rotated
+  [ "$(sim_state | jq .version)" = 2 ]
+}
+
+@test "credrotate: a rotation that stops half-way is the last of its records" {
+  record "$tunnel_id" a 2020-01-01T00:00:00Z >lines
+  record "$tunnel_id" a 2020-01-01T00:00:00Z >>lines
+  signal_a=signal=exec,cmd=/bin/true
+  run -4 --separate-stderr rotate_records --on-failure stop --rejoin-timeout 1s <lines
+  [ "$(jq -cs 'map(.rotation.exit)' <<<"$output")" = '[4]' ]
+}
+
+@test "credrotate: records and what does not go with them" {
+  run -2 rotate_records --target "file:$PWD/a.json"
+  [[ $output == *"of which tunnel? With records %i stands for its id, %n for its name"* ]]
+  run -2 rotate_records --target manifest:a/%n#k
+  run -2 rotate_records --tunnel "$tunnel_id"
+  run -2 rotate_records --api-token-file -
 }
 
 @test "credrotate: usage errors say what is missing" {
@@ -373,6 +446,36 @@ fault_case() {
   assert_rotated
 }
 
+@test "credrotate: after a refused change no secret is kept" {
+  sim_do fault '{"method": "PATCH", "path": "/", "mode": 403, "count": 1}'
+  run -7 both rotate --keep-pending
+  assert_clean
+}
+
+@test "credrotate: nobody is restarted when nobody else is left, and that is no reason to go back" {
+  target_b="file:$PWD/b.json,signal=exec,cmd=/bin/true"
+  start_rotation --settle 3s
+  wait_for rotation.err '^credrotate: rejoin .*: ok'
+  sim_do kill/b
+  ended rotation
+  [ "$exit_status" = 4 ]
+  grep -q 'signal: failed: .*b.json.*no other connector is live.*credrotate resume' rotation.err
+  run ! cmp a.json first.json
+  [ "$(sim_state | jq .previous_open)" = true ]
+}
+
+@test "credrotate: the pause between two targets ends before the window" {
+  start_rotation --settle 10m
+  wait_for rotation.err '^credrotate: rejoin .*: ok'
+  sim_do skew '{"seconds": 780}'
+  ended rotation
+  [ "$exit_status" = 4 ]
+  grep -q 'four fifths of the window are over and targets are left; the window was made as long again' rotation.err
+  [ "$(sim_state | jq .previous_open)" = true ]
+  run -0 both resume
+  assert_rotated
+}
+
 @test "credrotate: the server's clock jumps over the window's end, and all are brought on" {
   binary=$with_faults CREDROTATE_FAULT=ROLLING.REJOIN.0.ok run -137 both rotate
   sim_do skew '{"seconds": 7200}'
@@ -441,12 +544,28 @@ fault_case() {
 
 @test "credrotate: a signal stops it between two actions, and resume goes on" {
   target_a="file:$PWD/a.json,signal=exec,cmd=/bin/true"
-  start rotation "$credrotate" rotate --tunnel "$tunnel_id" --api-url "$sim/client/v4" \
-    --account 0123456789abcdef0123456789abcdef --api-token-file token --state-dir state --audit audit.log \
-    --stable 50ms --preflight-watch 0s --min-connection-age 0s --target "$target_a" --target "$target_b"
+  start_rotation
   wait_for rotation.err 'signal .*: ok'
   stop rotation
   [ "$exit_status" = 4 ]
+  sim_do signal/a
+  run -0 rotate_with resume
+  assert_rotated
+}
+
+has_child() {
+  child=$(pgrep -P "$(pid_of rotation)" -x sleep)
+}
+
+@test "credrotate: a second signal ends it at once, and resume goes on" {
+  target_a="file:$PWD/a.json,signal=exec,cmd=/bin/sleep 300"
+  start_rotation
+  within "$wait_s" has_child
+  signal rotation TERM
+  signal rotation TERM
+  ended rotation
+  [ "$exit_status" = 143 ]
+  kill "$child"
   sim_do signal/a
   run -0 rotate_with resume
   assert_rotated
@@ -466,6 +585,37 @@ fault_case() {
   [ "$(stat -c %a a.json)" = 600 ]
   [ -L link.json ] && [ ! -L a.json ]
   assert_rotated
+}
+
+# attributes FILE: its ACL and its security label.
+attributes() {
+  python3 -c 'import os, sys
+for name in ("system.posix_acl_access", "security.selinux"):
+    print(name, os.getxattr(sys.argv[1], name).hex())' "$1"
+}
+
+@test "credrotate: ACL and security label of a file" {
+  # user::rw- user:12:r-- group::r-- mask::r-- other::---, and a label of a kind.
+  python3 -c 'import os, struct
+acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *e) for e in
+    [(1, 6, 0xffffffff), (2, 4, 12), (4, 4, 0xffffffff), (16, 4, 0xffffffff), (32, 0, 0xffffffff)])
+os.setxattr("a.json", "system.posix_acl_access", acl)
+os.setxattr("a.json", "security.selinux", b"system_u:object_r:etc_t:s0\0")' || skip "no ACL or label can be set here"
+  before=$(attributes a.json)
+  run -0 both rotate
+  [ "$(attributes a.json)" = "$before" ]
+  [ "$(stat -c %a a.json)" = 640 ]
+  assert_rotated
+}
+
+@test "credrotate: --stable and --settle are kept" {
+  start_rotation --json --stable 700ms --settle 900ms
+  ended rotation
+  [ "$exit_status" = 0 ]
+  [ "$(jq -cs '[.[].rotation | select(.step == "rejoin").elapsed_ms >= 700]' rotation.out)" = '[true,true]' ]
+  [ "$(jq -cs '[.[].rotation | select(.step == "rejoin" or .step == "install")] |
+    [.[] | {t: ((.time[0:19] + "Z" | fromdate) * 1000 + (.time[20:23] | tonumber))}] |
+    (.[2].t - .[1].t) >= 900' rotation.out)" = true ]
 }
 
 @test "credrotate: a mounted Kubernetes volume is refused" {

@@ -15,9 +15,8 @@ field() {
 }
 
 @test "debian: every installed file belongs to one package, and no package waits for another" {
-  make -s -C "$top" install-man PREFIX=/usr DESTDIR="$BATS_TEST_TMPDIR" >/dev/null
-  mkdir -p "$BATS_TEST_TMPDIR/usr/bin" "$BATS_TEST_TMPDIR/usr/share/outbore"
-  touch "$BATS_TEST_TMPDIR/usr/share/outbore/policy"
+  make -s -C "$top" install-man install-share install-units PREFIX=/usr DESTDIR="$BATS_TEST_TMPDIR" >/dev/null
+  mkdir -p "$BATS_TEST_TMPDIR/usr/bin"
   local program file taken
   for program in $(make -s -C "$top" print-programs); do
     touch "$BATS_TEST_TMPDIR/usr/bin/$program"
@@ -31,6 +30,15 @@ field() {
   while read -r path; do
     [ -e "$path" ] || fail_with "$path is not installed"
   done < <(cat "$top"/debian/*.install)
+}
+
+@test "debian: the units name the programs where they are installed, and uninstall takes away what install brought" {
+  make -s -C "$top" install-man install-share install-units PREFIX=/usr PROGRAM_PREFIX=ob- DESTDIR="$BATS_TEST_TMPDIR" >/dev/null
+  cd "$BATS_TEST_TMPDIR/usr"
+  [ "$(sed -n 's/^ExecStart=\([^ ]*\).*/\1/p' lib/systemd/system/ob-*.service | xargs)" = "/usr/bin/ob-credrotate /usr/bin/ob-tunnel" ]
+  [ -s share/outbore/policies/owasp.yaml ] && [ -s share/outbore/schema/rotation.json ]
+  make -s -C "$top" uninstall PREFIX=/usr PROGRAM_PREFIX=ob- DESTDIR="$BATS_TEST_TMPDIR" >/dev/null
+  [ -z "$(find . -type f)" ]
 }
 
 @test "debian: wscat and node-ws exclude one another, the rest does not" {

@@ -121,7 +121,7 @@ static bool wait_back(struct run *r, struct target *t, const struct census *befo
 		unproven = verify_count_unproven(r->fleet.conns, r->fleet.count, &r->proof);
 		live = verify_count_live(r->fleet.conns, r->fleet.count);
 		bool good = (unproven <= may_stay || !r->overlaps) && live >= least && live > 0 &&
-			    (!t->signal_begun || signal_arrived(t, &stuck));
+			    (!t->signal_begun || signal_arrived(t, r->flags->systemctl, &stuck));
 		if (stuck.text[0] != '\0') {
 			*err = stuck;
 			return false;

@@ -246,7 +246,10 @@ static char *last_look(struct run *r)
 enum run_state finish_done(struct run *r)
 {
 	char *why = last_look(r);
+	struct err err;
 
+	if (why == NULL && !r->stopped && !r->is_adopting && journal_mark_changed(r->journal, &err) < 0)
+		why = mem_strdup(err.text);
 	if (why != NULL) {
 		run_stop(r, run_exit_for(r, EXIT_HALFWAY), "done", "%s; `credrotate adopt` mends it", why);
 		free(why);

@@ -66,7 +66,7 @@ static const struct opt options[] = {
 		OPT_BOOL(struct flags, dry_run), NULL},
 	{'y', "yes", NULL, "revoke without asking", OPT_BOOL(struct flags, yes), NULL},
 	{0, "older-than", "AGE",
-		"with records on standard input (-): which tunnels' secrets are due, such as 90d",
+		"with records on standard input (-): rotate the secrets that are older, such as 90d",
 		OPT_TEXT(struct flags, older_text), NULL},
 	{0, "probe", "URL", "ask it every second; a failure keeps the old secret alive",
 		OPT_TEXT(struct flags, probe), NULL},
@@ -158,18 +158,39 @@ static int check_words(struct flags *f, struct err *err)
 	return check_age(f, err);
 }
 
+/* Tunnels come from records: each target has to say which one it is of. */
+static int check_records(const struct flags *f, struct err *err)
+{
+	if (f->command != COMMAND_ROTATE)
+		return err_set(err, "records are for: rotate --older-than AGE -");
+	if (f->tunnel != NULL)
+		return err_set(err, "--tunnel or records, not both");
+	if (f->token_file != NULL && strcmp(f->token_file, "-") == 0)
+		return err_set(err, "standard input has the records, and cannot have the API token");
+	for (size_t i = 0; i < f->targets.count; i++)
+		if (strncmp(f->targets.items[i], "manifest:", 9) == 0)
+			return err_set(err, "standard output has the records, and cannot have manifests");
+		else if (strstr(f->targets.items[i], "%i") == NULL &&
+			 strstr(f->targets.items[i], "%n") == NULL)
+			return err_set(err,
+				"--target \"%s\": of which tunnel? With records %%i stands for its id, %%n "
+				"for "
+				"its name",
+				f->targets.items[i]);
+	return 0;
+}
+
 static int check_needed(const struct flags *f, struct err *err)
 {
 	if (f->command == COMMAND_AUDIT)
 		return 0;
 	if (f->from_stdin != (f->older_text != NULL))
 		return err_set(err, "--older-than and \"-\" go together");
-	if (f->from_stdin)
-		return f->command == COMMAND_ROTATE && f->dry_run
-			       ? 0
-			       : err_set(err,
-					 "records are planned from: rotate --older-than AGE --dry-run -");
-	if (f->tunnel == NULL)
+	if (f->from_stdin && check_records(f, err) < 0)
+		return -1;
+	if (f->from_stdin && f->dry_run && f->targets.count == 0)
+		return 0; /* which are due, and nothing else */
+	if (!f->from_stdin && f->tunnel == NULL)
 		return err_set(err, "--tunnel is missing; see credrotate --help");
 	if (f->command == COMMAND_STATUS && f->api_url == NULL)
 		return 0;
@@ -305,6 +326,8 @@ int flags_load_token(struct flags *f, struct err *err)
 {
 	char name[32];
 
+	if (f->api_token.data != NULL)
+		return 0;
 	if (f->token_fd >= 0) {
 		snprintf(name, sizeof(name), "descriptor %d", (int)f->token_fd);
 		return read_fd((int)f->token_fd, name, &f->api_token, err);

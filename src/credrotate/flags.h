@@ -41,6 +41,7 @@ struct flags {
 
 	const char *state_dir, *audit, *systemctl, *probe, *records;
 	bool audit_syslog, json, quiet;
+	bool append_records; /* they follow those of another tunnel */
 
 	const char *kube_server, *kube_ca, *kube_token_file, *kube_cert, *kube_key, *kube_account_dir;
 
@@ -51,7 +52,7 @@ struct flags {
 
 /* argv without the program's name. OPT_DONE when help or the version was asked for. */
 enum opt_result flags_read(struct flags *f, int argc, char **argv, struct err *err);
-/* Read the API token from where the flags say. */
+/* Read the API token from where the flags say, unless that was done. */
 int flags_load_token(struct flags *f, struct err *err);
 const char *flags_command_name(enum command c);
 void flags_drop(struct flags *f);

@@ -25,18 +25,25 @@ const struct fingerprint *issue_fp_new(const struct run *r)
 	return r->drawn_count > 0 ? &r->drawn[r->drawn_count - 1] : &none;
 }
 
+/* Is there one more attempt? */
+static bool may_draw(struct run *r)
+{
+	if (r->drawn_count < RUN_DRAWN_MAX && r->attempts++ < RUN_ATTEMPTS)
+		return true;
+	run_stop(r, EXIT_HALFWAY, "intent",
+		"the API did not take a new secret in %d attempts; nothing is changed, `credrotate resume` "
+		"tries "
+		"again",
+		RUN_ATTEMPTS);
+	return false;
+}
+
 bool issue_draw(struct run *r)
 {
 	unsigned char bytes[NEW_SECRET_LEN];
 
-	if (r->drawn_count == RUN_DRAWN_MAX || r->attempts++ == RUN_ATTEMPTS) {
-		run_stop(r, EXIT_HALFWAY, "intent",
-			"the API did not take a new secret in %d attempts; nothing is changed, `credrotate "
-			"resume` "
-			"tries again",
-			RUN_ATTEMPTS);
+	if (!may_draw(r))
 		return false;
-	}
 	/* Never short for so few bytes (getrandom(2)). */
 	if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
 		abort();
@@ -63,9 +70,10 @@ json_t *issue_intent_members(const struct run *r)
 	char window[DURATION_TEXT_MAX];
 
 	duration_print(r->flags->window, window);
-	return json_pack("{s:s, s:s, s:I, s:s, s:b, s:I, s:o}", "fp_old", r->fp_old.text, "fp_new",
+	return json_pack("{s:s, s:s, s:I, s:s, s:b, s:b, s:I, s:o}", "fp_old", r->fp_old.text, "fp_new",
 		issue_fp_new(r)->text, "version_old", (json_int_t)r->version_old, "window", window,
-		"overlaps", r->overlaps, "live", (json_int_t)r->live_before, "targets", target_texts(r));
+		"overlaps", r->overlaps, "keep_pending", r->flags->keep_pending, "live",
+		(json_int_t)r->live_before, "targets", target_texts(r));
 }
 
 json_t *issue_issued_members(const struct run *r)
@@ -97,6 +105,28 @@ static bool is_drawn(struct run *r, const struct fingerprint *fp)
 	return false;
 }
 
+/* The secret that was kept, if this run drew it. */
+static bool find_pending(struct run *r, struct secret *out)
+{
+	if (!journal_kept(r->journal, "pending", out))
+		return false;
+	struct fingerprint fp = issue_fingerprint(r, out);
+	return is_drawn(r, &fp);
+}
+
+/* What a version stands for: the change makes the next one, going back the one after that. pending: of the next one. */
+static enum issue_holder judge_version(struct run *r, int64_t version, struct secret *pending)
+{
+	int64_t next = r->version_old + 1;
+
+	if (version == r->version_old || (version == next + 1 && r->state == RUN_ROLLBACK))
+		return ISSUE_OLD;
+	/* once the old one has ended nothing is kept, and nothing is needed any more */
+	if (version == next && (find_pending(r, pending) || r->version_new == next))
+		return ISSUE_NEW;
+	return ISSUE_FOREIGN;
+}
+
 /* Where tokens are not told, the version says whether the change was made, and the secret is the one that was kept. */
 static enum issue_holder who_by_version(struct run *r, struct cred *c, struct err *err)
 {
@@ -104,17 +134,14 @@ static enum issue_holder who_by_version(struct run *r, struct cred *c, struct er
 	struct secret pending = {0};
 	enum issue_holder who = ISSUE_UNKNOWN;
 
-	if (fleet_tunnel(&r->fleet, &t, err) == 0 && t.secret_version == r->version_old && r->version_old > 0)
-		who = ISSUE_OLD;
-	else if (t.secret_version == r->version_old + 1 && journal_kept(r->journal, "pending", &pending)) {
-		struct fingerprint fp = issue_fingerprint(r, &pending);
-		who = is_drawn(r, &fp) ? ISSUE_NEW : ISSUE_FOREIGN;
-	} else if (t.secret_version > 0)
-		who = ISSUE_FOREIGN;
-	else
-		err_set(err, "the API neither tells the token nor counts versions; compare by hand");
+	if (fleet_tunnel(&r->fleet, &t, err) == 0) {
+		if (t.secret_version > 0 && r->version_old > 0)
+			who = judge_version(r, t.secret_version, &pending);
+		else
+			err_set(err, "the API neither tells the token nor counts versions; compare by hand");
+	}
 	const struct secret *is = who == ISSUE_NEW ? &pending : &r->old.secret;
-	if (is->data != NULL)
+	if (is->data != NULL && is != &c->secret)
 		secret_set(&c->secret, is->data, is->len);
 	secret_free(&pending);
 	api_tunnel_free(&t);
@@ -179,6 +206,19 @@ static enum run_state issued(struct run *r, const struct api_tunnel *t)
 	return RUN_ISSUED;
 }
 
+/* For one more attempt: where only a version tells whether an earlier one came through after all, it has to be with the
+ * same secret, and setting that twice is one change. */
+static void draw_again(struct run *r)
+{
+	struct secret pending = {0};
+
+	if (!r->flags->keep_pending || !find_pending(r, &pending))
+		issue_draw(r);
+	else if (may_draw(r))
+		secret_set(&r->new.secret, pending.data, pending.len);
+	secret_free(&pending);
+}
+
 /* No answer told. Ask which secret is current; a change that is still under way may come within a while. */
 static enum run_state resolve(struct run *r)
 {
@@ -203,8 +243,8 @@ static enum run_state resolve(struct run *r)
 	case ISSUE_OLD:
 		if (!r->stopped)
 			report_step(r->report, &(struct report_step){.step = "issue", .result = REPORT_RETRY},
-				"the API still has the old secret; once more, with another one");
-		issue_draw(r);
+				"the API still has the old secret; once more");
+		draw_again(r);
 		break;
 	case ISSUE_FOREIGN: issue_stop_foreign(r); break;
 	case ISSUE_UNKNOWN:
@@ -233,6 +273,8 @@ static enum run_state change(struct run *r)
 	case API_OK: next = issued(r, &t); break;
 	case API_REFUSED:
 	case API_UNSENT:
+		journal_drop(r->journal, "old"); /* they outlive crashes of a run, not the run */
+		journal_drop(r->journal, "pending");
 		run_enter(r, RUN_ABORTED, NULL);
 		run_stop(r, run_exit_for(r, EXIT_REFUSED), "issue", "%s; nothing is changed", err.text);
 		break;

@@ -301,6 +301,26 @@ int journal_write(struct journal *j, json_t *line, struct err *err)
 	return rc;
 }
 
+int journal_mark_changed(struct journal *j, struct err *err)
+{
+	char text[RFC3339_TEXT_MAX];
+
+	rfc3339_print(rfc3339_now(), 3, text);
+	return put_file(j, "changed", span_str(text), NULL, err);
+}
+
+bool journal_last_changed(const char *dir, const char *tunnel_id, int64_t *us)
+{
+	char *path = mem_printf("%s/%s/changed", dir, tunnel_id);
+	struct buf text = {.max = RFC3339_TEXT_MAX};
+	struct err unused;
+	bool known = fsx_read(path, &text, &unused) == 0 && rfc3339_parse(buf_span(&text), us);
+
+	buf_free(&text);
+	free(path);
+	return known;
+}
+
 /* --- Secrets that outlive a crash --- */
 
 int journal_keep(struct journal *j, const char *name, const struct secret *secret, struct err *err)

@@ -5,6 +5,7 @@
  *     lock           held by flock; the holder's process id
  *     journal        0600; its first line has the key of the fingerprints
  *     journal.old    the one before
+ *     changed        when a run last changed the secret
  *     old, pending   secrets that have to outlive a crash where nothing else keeps them; 0600 */
 #ifndef CREDROTATE_JOURNAL_H
 #define CREDROTATE_JOURNAL_H
@@ -43,6 +44,11 @@ void journal_close(struct journal *j);
 int journal_begin(struct journal *j, struct err *err);
 /* Append a line, with the time and the run in front, and wait until it is on disk. line is released. */
 int journal_write(struct journal *j, json_t *line, struct err *err);
+
+/* Note that the secret was changed now, and when that was noted last for the tunnel of that id: microseconds, as in rfc3339.h;
+ * false when it never was. */
+int journal_mark_changed(struct journal *j, struct err *err);
+bool journal_last_changed(const char *dir, const char *tunnel_id, int64_t *us);
 
 /* A secret in a file of its own beside the journal. */
 int journal_keep(struct journal *j, const char *name, const struct secret *secret, struct err *err);

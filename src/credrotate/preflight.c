@@ -124,6 +124,18 @@ static void check_signal(struct verdict *v, struct target *t)
 	check_watched(v, t);
 }
 
+/* Only the person knows the grace period that systemd's patience has to outlast. */
+static void say_signal(const struct run *r, const struct target *t)
+{
+	char *stop = signal_stop_time(t, r->flags->systemctl);
+
+	report_step(r->report, &(struct report_step){.step = "preflight", .target = t->text}, "signal %s%s%s",
+		target_signal_name(t->signal),
+		stop != NULL ? "; longer than its grace period has to be TimeoutStopSec, " : "",
+		stop != NULL ? stop : "");
+	free(stop);
+}
+
 static void check_targets(struct verdict *v)
 {
 	for (size_t i = 0; i < v->run->target_count; i++) {
@@ -142,9 +154,7 @@ static void check_targets(struct verdict *v)
 		check_signal(v, t);
 		check_reload(v, t);
 		if (v->against == before)
-			report_step(v->run->report,
-				&(struct report_step){.step = "preflight", .target = t->text}, "signal %s",
-				target_signal_name(t->signal));
+			say_signal(v->run, t);
 	}
 }
 
@@ -193,12 +203,18 @@ static void check_pending(struct verdict *v)
 {
 	const struct fleet *f = &v->run->fleet;
 
-	for (size_t i = 0; i < f->count && !v->run->overlaps; i++)
-		if (verify_live_conns(&f->conns[i]) != f->conns[i].conn_count) {
+	for (size_t i = 0; i < f->count; i++) {
+		const struct api_connector *c = &f->conns[i];
+		if (c->conn_count > 0 && !verify_is_live(c)) {
+			against(v, NULL, "a connector has lost all its connections: not everybody is there");
+			return;
+		}
+		if (!v->run->overlaps && verify_live_conns(c) != c->conn_count) {
 			against(v, NULL,
 				"a connector has lost connections: without overlap all have to be whole");
 			return;
 		}
+	}
 }
 
 static void check_count(struct verdict *v)

@@ -257,20 +257,27 @@ int replace_try(const struct replace *r, const char *run, size_t len, struct err
 	char temp[NAME_MAX + 1];
 	struct stat st;
 
+	int old = openat(r->dir, r->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (old < 0)
+		return err_sys(err, "%s", r->path);
 	temp_name(r, run, temp);
 	int fd = openat(r->dir, temp, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_sys(err, "%s: cannot write a file beside it", r->path);
+	if (fd < 0) {
+		err_sys(err, "%s: cannot write a file beside it", r->path);
+		close(old);
+		return -1;
+	}
 	char *zeros = mem_alloc(len + 1);
 	int rc = 0;
 	if (fsx_write_all(fd, span_of(zeros, len)) < 0 || fsync(fd) < 0)
 		rc = err_sys(err, "%s: cannot write a file of its size beside it", r->path);
-	else if (fchown(fd, r->st.st_uid, r->st.st_gid) < 0)
-		rc = err_sys(err, "%s: cannot give a new file its owner", r->path);
+	else if (dress(fd, old, &r->st, NULL) < 0)
+		rc = err_sys(err, "%s: cannot give a new file its owner, ACL and label", r->path);
 	else if (fstat(fd, &st) < 0 || st.st_dev != r->st.st_dev)
 		rc = err_set(err, "%s: a file beside it is on another file system", r->path);
 	unlinkat(r->dir, temp, 0);
 	close(fd);
+	close(old);
 	free(zeros);
 	return rc;
 }

@@ -63,6 +63,7 @@ static bool take_intent(struct replay *r, json_t *line)
 	r->version_old = number_of(line, "version_old");
 	r->live_before = number_of(line, "live");
 	r->overlaps = json_is_true(json_object_get(line, "overlaps"));
+	r->keep_pending = json_is_true(json_object_get(line, "keep_pending"));
 	return window == NULL || duration_parse(span_str(window), &r->window_ns) == DURATION_OK;
 }
 

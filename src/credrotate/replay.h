@@ -15,7 +15,7 @@ struct replay {
 	bool is_finished; /* and it is over */
 	enum run_state state;
 	const char *command, *since; /* "rotate"; when the newest line was written. Borrowed */
-	bool overlaps;
+	bool overlaps, keep_pending;
 	bool immutable; /* it was begun with --immutable */
 	int64_t window_ns, live_before;
 	struct fingerprint fp_old, drawn[RUN_DRAWN_MAX];

@@ -225,6 +225,11 @@ static bool has_cover(struct run *r, const struct target *t, struct err *err)
 		return true;
 	err_set(err, "no other connector is live, so that signal=%s would leave nobody",
 		target_signal_name(t->signal));
+	if (r->state !=
+		RUN_ROLLBACK) /* both secrets are good, and somebody serves: nothing to go back from */
+		run_stop(r, EXIT_HALFWAY, "signal",
+			"%s: %s; start another, then `credrotate resume` goes on, or --accept-gap", t->text,
+			err->text);
 	return false;
 }
 
@@ -233,6 +238,7 @@ bool roll_signal(struct run *r, size_t index, struct err *err)
 	struct target *t = &r->targets[index];
 	int64_t since = clock_ms();
 	json_t *m = step_members("SIGNAL", index);
+	char open[64] = "";
 
 	if (!wait_margin(r) || !has_cover(r, t, err)) {
 		json_decref(m);
@@ -243,11 +249,15 @@ bool roll_signal(struct run *r, size_t index, struct err *err)
 	if (!run_note(r, m))
 		return false;
 	t->signal_begun = true;
+	/* who goes away takes what lasts longer than its grace period along: said, where it tells, and no more than that */
+	long streams = t->metrics != NULL && !target_is_gapless(t) ? web_streams(t->metrics) : -1;
+	if (streams >= 0)
+		snprintf(open, sizeof(open), ", with %ld request(s) open", streams);
 	if (signal_send(t, r->flags->systemctl, err) < 0 || !note_ok(r, "SIGNAL", index, NULL))
 		return false;
 	t->signalled = true;
 	report_step(r->report, &(struct report_step){.step = "signal", .target = t->text, .since_ms = since},
-		"%s", target_signal_name(t->signal));
+		"%s%s", target_signal_name(t->signal), open);
 	return true;
 }
 
@@ -287,19 +297,43 @@ static size_t count_replicas(const struct run *r, const struct group *g)
 	return count;
 }
 
-static bool group_arrived(struct run *r, struct group *g, struct err *err)
+/* The one that takes longest. */
+static int64_t group_timeout_ms(const struct run *r, const struct group *g)
 {
-	struct uuid id;
-	bool ready;
+	int64_t most = 0;
 
 	for (size_t i = g->from; i < g->to; i++) {
-		struct target *t = &r->targets[i];
-		struct err unused;
-		if (!signal_arrived(t, err)) {
+		int64_t ms = roll_timeout_ms(r, &r->targets[i]);
+		most = ms > most ? ms : most;
+	}
+	return most;
+}
+
+/* Is the connector that answers at the target's metrics address ready, and one that is proven? Of two units it is either. */
+static bool is_ready(const struct run *r, const struct target *t)
+{
+	struct uuid id;
+	struct err unused;
+	bool ready;
+
+	if (t->metrics == NULL || web_connector(t->metrics, &id, &ready, &unused) < 0)
+		return true; /* not to be reached, which the API's word stands in for */
+	if (!ready || t->signal == TARGET_SURGE)
+		return ready;
+	for (size_t i = 0; i < r->fleet.count; i++)
+		if (uuid_eq(&r->fleet.conns[i].id, &id))
+			return verify_is_proven(&r->fleet.conns[i], &r->proof);
+	return false;
+}
+
+static bool group_arrived(struct run *r, struct group *g, struct err *err)
+{
+	for (size_t i = g->from; i < g->to; i++) {
+		if (!signal_arrived(&r->targets[i], r->flags->systemctl, err)) {
 			g->failed = i;
 			return false;
 		}
-		if (t->metrics != NULL && web_connector(t->metrics, &id, &ready, &unused) == 0 && !ready)
+		if (!is_ready(r, &r->targets[i]))
 			return false;
 	}
 	return true;
@@ -333,7 +367,7 @@ static bool wait_rejoined(struct run *r, struct group *g, struct err *err)
 		since = !good ? 0 : since == 0 ? clock_ms() : since;
 		if (good && clock_ms() - since >= r->flags->stable / NS_PER_MS)
 			return true;
-		if (clock_ms() > began + roll_timeout_ms(r, first))
+		if (clock_ms() > began + group_timeout_ms(r, g))
 			break;
 		if (!run_pause(r, roll_poll_ms(r)))
 			return false;
@@ -491,11 +525,23 @@ static enum run_state install_all(struct run *r)
 	return RUN_ROLLING;
 }
 
+/* The pause between two targets, which has to end before the window does. */
 static bool settle(struct run *r, bool is_last)
 {
 	int64_t ms = r->flags->settle >= 0 ? r->flags->settle / NS_PER_MS : r->overlaps ? 0 : SETTLE_REAL_MS;
+	int64_t until = clock_ms() + ms, left;
 
-	return is_last || ms == 0 || run_pause(r, ms);
+	if (is_last || ms == 0)
+		return true;
+	if (!r->overlaps)
+		return run_pause(r, ms);
+	while ((left = until - clock_ms()) > 0) {
+		if (!run_pause(r, left < POLL_OWN_MS ? left : POLL_OWN_MS))
+			return false;
+		if (!poll_fleet(r) || !window_lasts(r))
+			return false;
+	}
+	return true;
 }
 
 /* Which target is next? Without overlap only a restart helps a connector that has lost its connections: its target, if that
@@ -519,23 +565,37 @@ static size_t next_target(const struct run *r)
 	return first;
 }
 
+/* One past those that are rolled together with the target at from: no more than leave somebody who serves. Of two units
+ * that take turns the old one goes last, so that they are not waited for together with others. */
+static size_t group_end(const struct run *r, size_t from)
+{
+	size_t live = verify_count_live(r->fleet.conns, r->fleet.count), away = 0, to = from;
+
+	for (; to < r->target_count && to - from < (size_t)r->flags->parallel; to++) {
+		const struct target *t = &r->targets[to];
+		away += target_is_gapless(t) ? 0 : (size_t)t->replicas;
+		if (to > from && (t->rejoined || t->signal == TARGET_SURGE ||
+					 r->targets[from].signal == TARGET_SURGE ||
+					 (away >= live && !r->flags->accept_gap)))
+			break;
+	}
+	return to;
+}
+
 enum run_state roll_step(struct run *r)
 {
-	size_t parallel = (size_t)r->flags->parallel;
 	struct err err = {""};
 
 	if ((!r->overlaps || r->window_closed) && (install_all(r) != RUN_ROLLING || r->stopped))
 		return r->stopped ? r->state : RUN_ROLLBACK;
 	for (size_t i = next_target(r); i < r->target_count; i = next_target(r)) {
-		struct group g = {.from = i, .to = i + 1, .failed = i};
-		if (!poll_fleet(r))
+		if (!poll_fleet(r) || !window_lasts(r))
 			return r->state;
+		struct group g = {.from = i, .to = group_end(r, i), .failed = i};
 		if (is_idle(r, &r->targets[i])) {
 			r->targets[i].rejoined = true;
 			continue;
 		}
-		while (g.to < r->target_count && g.to - g.from < parallel && !r->targets[g.to].rejoined)
-			g.to++;
 		if (!roll_group(r, &g, &err))
 			return r->stopped ? r->state : give_up(r, &r->targets[g.failed], "rejoin", &err);
 		if (!settle(r, next_target(r) == r->target_count))

@@ -62,7 +62,7 @@ static int open_report(struct session *s, struct err *err)
 
 	s->report = (struct report){.quiet = f->quiet, .run = "", .tunnel = ""};
 	if (f->records != NULL) {
-		s->report.records = fopen(f->records, "we");
+		s->report.records = fopen(f->records, f->append_records ? "ae" : "we");
 		if (s->report.records == NULL)
 			return err_sys(err, "%s", f->records);
 	} else if (f->json) {
@@ -388,6 +388,8 @@ static int with_journal(struct session *s)
 			s->journal.path);
 		return die(s, &err, EXIT_REFUSED);
 	}
+	if (f->command != COMMAND_VERIFY && replay_is_unfinished(&s->replay))
+		f->keep_pending = f->keep_pending || s->replay.keep_pending;
 	if (f->command == COMMAND_STATUS)
 		return status_show(s);
 	if (s->journal.fd < 0)
@@ -444,7 +446,7 @@ static void take_down(struct session *s)
 		fclose(s->report.records);
 }
 
-int session_run(struct flags *f)
+int session_one(struct flags *f)
 {
 	struct session *s = mem_alloc(sizeof(*s));
 	struct err err;
@@ -457,19 +459,23 @@ int session_run(struct flags *f)
 		.expires = API_TIME_NONE,
 		.issued_at = API_TIME_NONE,
 		.began_ms = clock_ms()};
-	secret_guard_json();
-	hide_memory(true);
 	s->interrupt = s->run.interrupt = interrupt_new();
 	if (open_report(s, &err) < 0)
 		code = die(s, &err, EXIT_USAGE);
 	else if (f->command == COMMAND_AUDIT)
 		code = check_audit(s);
-	else if (f->from_stdin)
-		code = plan_due(f);
 	else
 		code = with_api(s);
 	take_down(s);
 	free(s);
+	return code;
+}
+
+int session_run(struct flags *f)
+{
+	secret_guard_json();
+	hide_memory(true);
+	int code = f->from_stdin ? plan_due(f) : session_one(f);
 	flags_drop(f);
 	hide_memory(false); /* nothing is left to hide, and leaks may be looked for */
 	return code;

@@ -23,6 +23,8 @@ struct session {
 
 /* Run the command that the flags name. Its exit status. */
 int session_run(struct flags *f);
+/* The same for one tunnel of several: the flags stay the caller's. */
+int session_one(struct flags *f);
 
 /* --- Used by the commands --- */
 

@@ -154,9 +154,24 @@ int signal_finish(struct target *t, const char *systemctl, struct err *err)
 	return t->signal == TARGET_SURGE ? stop_older(t, systemctl, err) : 0;
 }
 
-bool signal_arrived(struct target *t, struct err *err)
+/* A unit of Type=simple counts as started before it is known whether its process goes on. */
+static bool unit_has_failed(const char *systemctl, const char *unit, struct err *err)
+{
+	struct err unknown;
+	char *state = unit_property(systemctl, unit, "ActiveState", &unknown);
+	bool failed = state != NULL && strcmp(state, "failed") == 0;
+
+	free(state);
+	if (failed)
+		err_set(err, "unit %s has failed; `systemctl status %s` says why", unit, unit);
+	return failed;
+}
+
+bool signal_arrived(struct target *t, const char *systemctl, struct err *err)
 {
 	err->text[0] = '\0';
+	if (t->signal == TARGET_RESTART)
+		return !unit_has_failed(systemctl, t->unit, err);
 	return t->signal != TARGET_ROLLOUT || rollout_is_done(t, err);
 }
 
@@ -165,6 +180,15 @@ static int check_active(const char *systemctl, const char *unit, struct err *err
 	int active = unit_is_active(systemctl, unit, err);
 
 	return active == 0 ? err_set(err, "unit %s is not active", unit) : active < 0 ? -1 : 0;
+}
+
+char *signal_stop_time(const struct target *t, const char *systemctl)
+{
+	struct err unknown;
+
+	return t->signal == TARGET_RESTART || t->signal == TARGET_SURGE
+		       ? unit_property(systemctl, t->unit, "TimeoutStopUSec", &unknown)
+		       : NULL;
 }
 
 int signal_check(struct target *t, const char *systemctl, struct buf *remedies, struct err *err)

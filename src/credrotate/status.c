@@ -17,6 +17,9 @@ static enum run_exit compare(struct session *s)
 	r->fp_old = s->replay.fp_old;
 	memcpy(r->drawn, s->replay.drawn, sizeof(r->drawn));
 	r->drawn_count = s->replay.drawn_count;
+	r->version_old = s->replay.version_old;
+	r->version_new = s->replay.version_new;
+	r->state = s->replay.state;
 	enum issue_holder who = issue_who(r, &c, &err);
 	cred_free(&c);
 	bool over = !replay_is_unfinished(&s->replay);

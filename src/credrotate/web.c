@@ -66,6 +66,29 @@ int web_connector(const char *address, struct uuid *id, bool *ready, struct err 
 	return rc;
 }
 
+long web_streams(const char *address)
+{
+	struct buf body = {.max = BODY_MAX};
+	char *url = mem_printf("http://%s/metrics", address);
+	struct err unused;
+	long count = -1;
+
+	if (web_get(url, NULL, &body, &unused) == 200) {
+		struct span rest = buf_span(&body), value;
+		count = 0;
+		while (rest.len > 0) {
+			struct span name = span_cut(span_cut(rest, '\n', &rest), ' ', &value);
+			uint64_t n = 0;
+			if (span_eq(name, SPAN("cloudflared_tunnel_concurrent_requests_per_tunnel")) &&
+				span_to_u64(span_trim(value), INT32_MAX, &n))
+				count += (long)n;
+		}
+	}
+	buf_free(&body);
+	free(url);
+	return count;
+}
+
 /* --- The probe --- */
 
 struct prober {

@@ -13,6 +13,8 @@
 int web_get(const char *url, const char *ca, struct buf *body, struct err *err);
 /* Which connector listens for operators at ADDR:PORT, and is it ready? */
 int web_connector(const char *address, struct uuid *id, bool *ready, struct err *err);
+/* How many requests does it carry, WebSockets included? -1 when it does not tell. */
+long web_streams(const char *address);
 
 /* Asks a URL once a second in a thread of its own. */
 struct prober; /* opaque */

@@ -136,8 +136,10 @@ class Load:
         for _ in range(self.o.slow):
             tasks += [self.slows(self.slow_answer), self.slows(self.slow_request)]
         running = [asyncio.create_task(t) for t in tasks]
-        for event in self.first.values():
-            await event.wait()
+        wanted = {"plain": self.o.rate, "slow": self.o.slow, "ws": self.o.websockets}
+        for kind, event in self.first.items():
+            if wanted[kind]:
+                await event.wait()
         print("ready", flush=True)
         await asyncio.gather(*running)
         print(json.dumps({"requests": self.done["requests"], "slow": self.done["slow"], "messages": self.done["messages"],

@@ -7,6 +7,7 @@
 #include "common/base/fsx.h"
 #include "common/base/mem.h"
 #include "credrotate/audit.h"
+#include "credrotate/plan.h"
 #include "credrotate/replace.h"
 #include "credrotate/replay.h"
 #include "test.h"
@@ -403,6 +404,37 @@ static void a_file_that_was_changed_meanwhile_is_left_alone(void)
 	remove_dir(dir);
 }
 
+static void targets_of_records_take_no_name_that_leads_elsewhere(void)
+{
+	static const struct {
+		const char *text, *name, *want;
+	} cases[] = {
+		{"file:/etc/%n.json,unit=t@%n", "home", "file:/etc/home.json,unit=t@home"},
+		{"file:/etc/%i.json", "../home", "file:/etc/" ID ".json"},
+		{"%n", "a.b-c_D9", "a.b-c_D9"},
+		{"100%%%i%", "", "100%" ID "%"},
+		{"%x", "home", "%x"},
+		{"", "home", ""},
+		{"file:%n", "../home", NULL},
+		{"file:%n", "..", NULL},
+		{"file:%n", ".hidden", NULL},
+		{"file:%n", "a/b", NULL},
+		{"file:%n", "a,signal=exec", NULL},
+		{"file:%n", "a b", NULL},
+		{"file:%n", "", NULL},
+		{"file:%n", NULL, NULL},
+	};
+	struct arena a = {0};
+	struct err err;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *got = plan_expand(cases[i].text, ID, cases[i].name, &a, &err);
+		CHECK((got == NULL) == (cases[i].want == NULL));
+		CHECK(got == NULL || strcmp(got, cases[i].want) == 0);
+	}
+	arena_free(&a);
+}
+
 static void the_audit_chain_shows_a_changed_line(void)
 {
 	char *dir = temp_dir(), *path = mem_printf("%s/log/audit", dir);
@@ -428,4 +460,5 @@ TEST_MAIN(TEST(a_journal_keeps_its_lines_and_its_key), TEST(a_journal_torn_anywh
 	TEST(one_connection_proves_its_connector),
 	TEST(a_target_rejoins_when_the_new_is_there_and_the_old_is_gone),
 	TEST(credentials_keep_all_but_the_secret), TEST(a_token_is_composed_and_read_back),
-	TEST(a_file_that_was_changed_meanwhile_is_left_alone), TEST(the_audit_chain_shows_a_changed_line))
+	TEST(a_file_that_was_changed_meanwhile_is_left_alone), TEST(the_audit_chain_shows_a_changed_line),
+	TEST(targets_of_records_take_no_name_that_leads_elsewhere))
