@@ -55,7 +55,7 @@ HEADERS  := $(shell find src tests/unit tests/fuzz bench -name '*.h' 2>/dev/null
 SCRIPTS  := $(shell grep -rlsE '^\#!/.*[/ ](sh|bash|bats)$$' .ci bench scripts tests) $(wildcard tests/*.bash)
 BATSISMS := SC2016,SC2030,SC2031,SC2034,SC2119,SC2120,SC2154# a test is a subshell; names come from lib.bash
 MANPAGES := $(wildcard man/*.[0-9])
-SHARED   := $(patsubst share/%,%,$(wildcard share/policies/*.yaml share/schema/*.json))
+SHARED   := $(patsubst share/%,%,$(wildcard share/kubernetes/*.yaml share/policies/*.yaml share/schema/*.json))
 UNITS    := $(notdir $(wildcard share/systemd/*@.*))
 
 say      = @$(if $(V),,printf '  %-6s %s\n' $(1) $(2))

@@ -323,7 +323,8 @@ stop_edge() {
 connect() {
   cd "$(scope)" || return
   cacert=$(scope)/cert.pem
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout key.pem -out cert.pem \
+  # Once: another connector may be reading it.
+  [[ -e $cacert ]] || openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout key.pem -out cert.pem \
     -subj /CN=test -addext 'subjectAltName=DNS:h2.cftunnel.com' 2>openssl.log
   echo '{"id": "after", "path": "/"}' >script
   start "${name:-edge}" "$peers/h2edge.py" --tls cert.pem key.pem --script script --stay "$@"

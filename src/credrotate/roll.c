@@ -7,6 +7,7 @@
 #include "common/base/duration.h"
 #include "common/base/rfc3339.h"
 #include "credrotate/clock.h"
+#include "credrotate/group.h"
 #include "credrotate/roll.h"
 #include "credrotate/signal.h"
 
@@ -48,7 +49,7 @@ static json_t *step_members(const char *step, size_t index)
 	return json_pack("{s:I, s:s}", "target", (json_int_t)index, "step", step);
 }
 
-static bool note_ok(struct run *r, const char *step, size_t index, json_t *more)
+bool roll_note_ok(struct run *r, const char *step, size_t index, json_t *more)
 {
 	json_t *m = step_members(step, index);
 
@@ -72,8 +73,7 @@ static json_t *census_json(const struct census *c)
 	return list;
 }
 
-/* Poll; what cannot be learnt is no reason to go back, since the API is needed for that too. */
-static bool poll_fleet(struct run *r)
+bool roll_poll_fleet(struct run *r)
 {
 	struct err err;
 
@@ -81,6 +81,23 @@ static bool poll_fleet(struct run *r)
 		return true;
 	run_stop(r, run_exit_for(r, EXIT_HALFWAY), "rejoin", "%s; the window %s, `credrotate resume` goes on",
 		err.text, r->expires != API_TIME_NONE ? "is open" : "is closed");
+	return false;
+}
+
+bool roll_window_lasts(struct run *r)
+{
+	int64_t left = r->expires - fleet_now(&r->fleet), window = r->flags->window / NS_PER_US;
+	struct api_edit edit = {.previous_expires_at = fleet_now(&r->fleet) + window};
+	struct api_tunnel t = {0};
+	struct err err;
+
+	if (!r->overlaps || r->window_closed || r->expires == API_TIME_NONE || left > window / WINDOW_KEPT)
+		return true;
+	bool longer = fleet_edit(&r->fleet, &edit, &t, &err) == API_OK;
+	api_tunnel_free(&t);
+	run_stop(r, EXIT_HALFWAY, "rejoin", "four fifths of the window are over and targets are left; %s",
+		longer ? "the window was made as long again, `credrotate resume` goes on"
+		       : "the window could not be made longer: `credrotate resume` at once");
 	return false;
 }
 
@@ -132,7 +149,7 @@ static bool wait_margin(struct run *r)
 	report_step(r->report, &(struct report_step){.step = "signal", .result = REPORT_WAIT},
 		"until the change has reached all of the service (--propagation)");
 	while (fleet_now(&r->fleet) <= r->proof.opened_after)
-		if (!run_pause(r, POLL_OWN_MS / 4) || !poll_fleet(r))
+		if (!run_pause(r, POLL_OWN_MS / 4) || !roll_poll_fleet(r))
 			return false;
 	return true;
 }
@@ -148,7 +165,7 @@ static bool take_before(struct run *r, struct target *t)
 {
 	if (t->has_before)
 		return true;
-	if (!poll_fleet(r))
+	if (!roll_poll_fleet(r))
 		return false;
 	census_take(&t->before, r->fleet.conns, r->fleet.count, &r->proof);
 	t->has_before = true;
@@ -199,7 +216,7 @@ static bool install(struct run *r, size_t index, struct err *err)
 		return false;
 	t->ops->tidy(t);
 	int rc = t->ops->install(t, &r->new, true, &note, err);
-	if (rc == 0 && note_ok(r, "INSTALL", index, NULL)) {
+	if (rc == 0 && roll_note_ok(r, "INSTALL", index, NULL)) {
 		t->installed = true;
 		end_pipe_after_last(r);
 		report_step(r->report,
@@ -219,7 +236,7 @@ static bool has_cover(struct run *r, const struct target *t, struct err *err)
 {
 	if (target_is_gapless(t) || r->flags->accept_gap)
 		return true;
-	if (!poll_fleet(r))
+	if (!roll_poll_fleet(r))
 		return false;
 	if (verify_count_live(r->fleet.conns, r->fleet.count) > (size_t)t->replicas)
 		return true;
@@ -253,200 +270,12 @@ bool roll_signal(struct run *r, size_t index, struct err *err)
 	long streams = t->metrics != NULL && !target_is_gapless(t) ? web_streams(t->metrics) : -1;
 	if (streams >= 0)
 		snprintf(open, sizeof(open), ", with %ld request(s) open", streams);
-	if (signal_send(t, r->flags->systemctl, err) < 0 || !note_ok(r, "SIGNAL", index, NULL))
+	if (signal_send(t, r->flags->systemctl, err) < 0 || !roll_note_ok(r, "SIGNAL", index, NULL))
 		return false;
 	t->signalled = true;
 	report_step(r->report, &(struct report_step){.step = "signal", .target = t->text, .since_ms = since},
 		"%s%s", target_signal_name(t->signal), open);
 	return true;
-}
-
-/* --- Waiting for the proof --- */
-
-/* Is the window nearly over? Then it is made longer, and we stop: a person has to look why this takes so long. */
-static bool window_lasts(struct run *r)
-{
-	int64_t left = r->expires - fleet_now(&r->fleet), window = r->flags->window / NS_PER_US;
-	struct api_edit edit = {.previous_expires_at = fleet_now(&r->fleet) + window};
-	struct api_tunnel t = {0};
-	struct err err;
-
-	if (!r->overlaps || r->window_closed || r->expires == API_TIME_NONE || left > window / WINDOW_KEPT)
-		return true;
-	bool longer = fleet_edit(&r->fleet, &edit, &t, &err) == API_OK;
-	api_tunnel_free(&t);
-	run_stop(r, EXIT_HALFWAY, "rejoin", "four fifths of the window are over and targets are left; %s",
-		longer ? "the window was made as long again, `credrotate resume` goes on"
-		       : "the window could not be made longer: `credrotate resume` at once");
-	return false;
-}
-
-/* A group of targets that are waited for together. */
-struct group {
-	size_t from, to;
-	size_t replicas;
-	size_t failed; /* the one that did, for the message */
-};
-
-static size_t count_replicas(const struct run *r, const struct group *g)
-{
-	size_t count = 0;
-
-	for (size_t i = g->from; i < g->to; i++)
-		count += (size_t)r->targets[i].replicas;
-	return count;
-}
-
-/* The one that takes longest. */
-static int64_t group_timeout_ms(const struct run *r, const struct group *g)
-{
-	int64_t most = 0;
-
-	for (size_t i = g->from; i < g->to; i++) {
-		int64_t ms = roll_timeout_ms(r, &r->targets[i]);
-		most = ms > most ? ms : most;
-	}
-	return most;
-}
-
-/* Is the connector that answers at the target's metrics address ready, and one that is proven? Of two units it is either. */
-static bool is_ready(const struct run *r, const struct target *t)
-{
-	struct uuid id;
-	struct err unused;
-	bool ready;
-
-	if (t->metrics == NULL || web_connector(t->metrics, &id, &ready, &unused) < 0)
-		return true; /* not to be reached, which the API's word stands in for */
-	if (!ready || t->signal == TARGET_SURGE)
-		return ready;
-	for (size_t i = 0; i < r->fleet.count; i++)
-		if (uuid_eq(&r->fleet.conns[i].id, &id))
-			return verify_is_proven(&r->fleet.conns[i], &r->proof);
-	return false;
-}
-
-static bool group_arrived(struct run *r, struct group *g, struct err *err)
-{
-	for (size_t i = g->from; i < g->to; i++) {
-		if (!signal_arrived(&r->targets[i], r->flags->systemctl, err)) {
-			g->failed = i;
-			return false;
-		}
-		if (!is_ready(r, &r->targets[i]))
-			return false;
-	}
-	return true;
-}
-
-/* What is missing, for people. */
-static void say_missing(struct err *err, const struct rejoin *seen, const struct group *g)
-{
-	if (err->text[0] == '\0')
-		err_set(err,
-			"did not rejoin in time: %zu of %zu new connector(s) proven with %zu connection(s), "
-			"%zu old gone "
-			"with %zu",
-			seen->fresh, g->replicas, seen->fresh_conns, seen->gone, seen->gone_conns);
-}
-
-/* Wait until the group has rejoined, and all of it holds for --stable. */
-static bool wait_rejoined(struct run *r, struct group *g, struct err *err)
-{
-	const struct target *first = &r->targets[g->from];
-	int64_t began = clock_ms(), since = 0;
-	struct rejoin seen = {0};
-
-	while (poll_fleet(r) && window_lasts(r)) {
-		bool good = group_arrived(r, g, err);
-		g->replicas = count_replicas(r, g); /* a Deployment tells, and may be scaled meanwhile */
-		seen = verify_rejoin(&first->before, r->fleet.conns, r->fleet.count, &r->proof, g->replicas);
-		good = good && seen.done;
-		if (!good && err->text[0] != '\0')
-			return false;
-		since = !good ? 0 : since == 0 ? clock_ms() : since;
-		if (good && clock_ms() - since >= r->flags->stable / NS_PER_MS)
-			return true;
-		if (clock_ms() > began + group_timeout_ms(r, g))
-			break;
-		if (!run_pause(r, roll_poll_ms(r)))
-			return false;
-	}
-	if (!r->stopped)
-		say_missing(err, &seen, g);
-	return false;
-}
-
-/* Ids of the live and proven, for the record. */
-static json_t *proven_ids(const struct run *r)
-{
-	json_t *list = json_array();
-	char id[UUID_TEXT_LEN + 1];
-
-	for (size_t i = 0; i < r->fleet.count; i++)
-		if (verify_is_proven(&r->fleet.conns[i], &r->proof)) {
-			uuid_print(&r->fleet.conns[i].id, id);
-			json_array_append_new(list, json_string(id));
-		}
-	return list;
-}
-
-static json_t *before_ids(const struct target *t)
-{
-	json_t *list = json_array();
-	char id[UUID_TEXT_LEN + 1];
-
-	for (size_t i = 0; i < t->before.count; i++) {
-		uuid_print(&t->before.at[i].id, id);
-		json_array_append_new(list, json_string(id));
-	}
-	return list;
-}
-
-static bool group_rejoined(struct run *r, const struct group *g, int64_t since, struct err *err)
-{
-	for (size_t i = g->from; i < g->to; i++) {
-		struct target *t = &r->targets[i];
-		if (signal_finish(t, r->flags->systemctl, err) < 0)
-			return false;
-		json_t *ids = proven_ids(r);
-		if (!note_ok(r, "REJOIN", i, json_pack("{s:O}", "connectors", ids))) {
-			json_decref(ids);
-			return false;
-		}
-		t->rejoined = true;
-		report_step(r->report,
-			&(struct report_step){.step = "rejoin",
-				.target = t->text,
-				.since_ms = since,
-				.version = r->version_new,
-				.fingerprint = issue_fp_new(r),
-				.more = json_pack("{s:{s:o, s:o}}", "connectors", "before", before_ids(t),
-					"after", ids)},
-			"%zu of %zu live connector(s) use the new secret", json_array_size(ids),
-			verify_count_live(r->fleet.conns, r->fleet.count));
-	}
-	return true;
-}
-
-/* Of two units the old one goes only once the new one serves, so that it cannot be waited for before. */
-static bool wait_surged(struct run *r, const struct group *g, struct err *err)
-{
-	const struct target *t = &r->targets[g->from];
-	int64_t until = clock_ms() + roll_timeout_ms(r, t);
-
-	while (poll_fleet(r) && window_lasts(r)) {
-		struct rejoin seen = verify_rejoin(&t->before, r->fleet.conns, r->fleet.count, &r->proof, 0);
-		if (seen.fresh >= g->replicas)
-			return true;
-		if (clock_ms() > until) {
-			err_set(err, "the one that was started did not register in time");
-			return false;
-		}
-		if (!run_pause(r, roll_poll_ms(r)))
-			return false;
-	}
-	return false;
 }
 
 /* --- One group --- */
@@ -484,7 +313,7 @@ static bool prepare(struct run *r, size_t index, struct err *err)
 		return false;
 	if (t->signalled)
 		return true;
-	if (t->signal_begun && !poll_fleet(r))
+	if (t->signal_begun && !roll_poll_fleet(r))
 		return false;
 	return is_joined_already(r, t) || roll_signal(r, index, err);
 }
@@ -500,13 +329,13 @@ static bool roll_group(struct run *r, struct group *g, struct err *err)
 		if (!run_note(r, step_members("REJOIN", i)))
 			return false;
 	}
-	g->replicas = count_replicas(r, g);
+	g->replicas = group_count_replicas(r, g);
 	g->failed = g->from;
 	struct target *first = &r->targets[g->from];
 	if (first->signal == TARGET_SURGE &&
-		(!wait_surged(r, g, err) || signal_finish(first, r->flags->systemctl, err) < 0))
+		(!group_wait_surged(r, g, err) || signal_finish(first, r->flags->systemctl, err) < 0))
 		return false;
-	return wait_rejoined(r, g, err) && group_rejoined(r, g, since, err);
+	return group_wait(r, g, err) && group_finish(r, g, since, err);
 }
 
 /* --- All of them --- */
@@ -538,7 +367,7 @@ static bool settle(struct run *r, bool is_last)
 	while ((left = until - clock_ms()) > 0) {
 		if (!run_pause(r, left < POLL_OWN_MS ? left : POLL_OWN_MS))
 			return false;
-		if (!poll_fleet(r) || !window_lasts(r))
+		if (!roll_poll_fleet(r) || !roll_window_lasts(r))
 			return false;
 	}
 	return true;
@@ -589,7 +418,7 @@ enum run_state roll_step(struct run *r)
 	if ((!r->overlaps || r->window_closed) && (install_all(r) != RUN_ROLLING || r->stopped))
 		return r->stopped ? r->state : RUN_ROLLBACK;
 	for (size_t i = next_target(r); i < r->target_count; i = next_target(r)) {
-		if (!poll_fleet(r) || !window_lasts(r))
+		if (!roll_poll_fleet(r) || !roll_window_lasts(r))
 			return r->state;
 		struct group g = {.from = i, .to = group_end(r, i), .failed = i};
 		if (is_idle(r, &r->targets[i])) {
