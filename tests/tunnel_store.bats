@@ -81,7 +81,7 @@ has_keys() {
   read -r _ count p99 longest < <(tail -n 1 load.out)
   echo "# $count requests, 99 of 100 within $p99 ms, the longest $longest ms" >&3
   ((count > 50))
-  awk -v t="$p99" -v max="$(slowly 100)" 'BEGIN { exit !(t < max && t < 450) }'
+  awk -v t="$p99" 'BEGIN { exit !(t < 400) }' # one that waited for the disk would take 500
   rm slow
 }
 
