@@ -55,10 +55,10 @@ teardown() {
   [[ $output == *certificate* ]]
   [ "$(control log)" = "[]" ]
   unset KUBERNETES_SERVICE_HOST
-  run -3 rotate
+  run -2 rotate
   [[ $output == *"not in a pod"*"--kube-server"* ]]
   in_pod="--kube-server http://127.0.0.1:1 --kube-token-file admin-token"
-  run -3 rotate
+  run -2 rotate
   [[ $output == *"has to begin with https://"* ]]
 }
 

@@ -27,14 +27,15 @@ static void against(struct verdict *v, const char *target, const char *why)
 		why);
 }
 
-int preflight_open(struct run *r, struct err *err)
+enum run_exit preflight_open(struct run *r, struct err *err)
 {
 	for (size_t i = 0; i < r->target_count; i++) {
-		r->targets[i].env = &r->env;
-		if (r->targets[i].ops->open(&r->targets[i], err) < 0)
-			return -1;
+		struct target *t = &r->targets[i];
+		t->env = &r->env;
+		if (t->ops->open(t, err) < 0)
+			return t->ops == &target_file ? EXIT_REFUSED : EXIT_USAGE;
 	}
-	return 0;
+	return EXIT_DONE;
 }
 
 /* --- Targets --- */

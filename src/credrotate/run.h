@@ -121,8 +121,8 @@ const struct fingerprint *issue_fp_new(const struct run *r);
 void issue_stop_foreign(struct run *r);
 
 /* preflight.c */
-/* Open the targets. */
-int preflight_open(struct run *r, struct err *err);
+/* Open the targets. EXIT_DONE; or with err EXIT_USAGE where the text of one is wrong, EXIT_REFUSED where its file is. */
+enum run_exit preflight_open(struct run *r, struct err *err);
 
 /* back.c */
 /* The old secret, from memory or from where it was kept. */

@@ -95,19 +95,21 @@ static int open_kube(struct session *s, struct err *err)
 	return s->kube != NULL ? 0 : -1;
 }
 
-int session_targets(struct session *s, struct err *err)
+enum run_exit session_targets(struct session *s, struct err *err)
 {
 	const struct opt_list *given = &s->flags->targets;
 	size_t count = given->count > 0 ? given->count : s->replay.target_count;
 
-	if (count > TARGETS_MAX)
-		return err_set(err, "more than %d targets", TARGETS_MAX);
+	if (count > TARGETS_MAX) {
+		err_set(err, "more than %d targets", TARGETS_MAX);
+		return EXIT_USAGE;
+	}
 	s->run.targets = s->targets;
 	for (size_t i = 0; i < count; i++) {
 		const char *text = given->count > 0 ? given->items[i] : s->replay.targets[i].text;
 		s->run.target_count = i + 1;
 		if (target_read(&s->targets[i], text, &s->arena, err) < 0)
-			return -1;
+			return EXIT_USAGE;
 	}
 	s->run.env = (struct target_env){.run = s->journal.run,
 		.fingerprint = "",
@@ -119,7 +121,8 @@ int session_targets(struct session *s, struct err *err)
 		s->report.records = stderr; /* nothing but the manifest on standard output */
 	if (s->flags->window < 0)
 		s->flags->window = (has_manifest(s) ? 120 : 15) * MINUTE_NS;
-	return open_kube(s, err) < 0 ? -1 : preflight_open(&s->run, err);
+	enum run_exit status = preflight_open(&s->run, err);
+	return status == EXIT_DONE && open_kube(s, err) < 0 ? EXIT_USAGE : status;
 }
 
 /* --- Going on where a run before this one ended --- */
@@ -354,8 +357,9 @@ static int change(struct session *s)
 	set_mode(s, goes_on ? s->replay.command : flags_command_name(s->flags->command));
 	if (r->is_revoking && !goes_on && !confirm_revoke(s, &err))
 		return die(s, &err, EXIT_USAGE);
-	if (session_targets(s, &err) < 0)
-		return die(s, &err, EXIT_REFUSED);
+	enum run_exit status = session_targets(s, &err);
+	if (status != EXIT_DONE)
+		return die(s, &err, status);
 	if (s->flags->probe != NULL)
 		r->prober = prober_start(s->flags->probe, s->flags->probe_ca);
 	if (goes_on)

@@ -28,8 +28,8 @@ int session_one(struct flags *f);
 
 /* --- Used by the commands --- */
 
-/* Parse the targets of the command line, or else those of the journal; and open them. */
-int session_targets(struct session *s, struct err *err);
+/* Parse the targets of the command line, or else those of the journal; and open them. EXIT_DONE, or a status with err. */
+enum run_exit session_targets(struct session *s, struct err *err);
 
 /* status.c: what the journal says, and the API where it is given. */
 int status_show(struct session *s);

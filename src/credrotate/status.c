@@ -122,8 +122,9 @@ int status_verify(struct session *s)
 	struct cred c = {0};
 	struct err err;
 
-	if (session_targets(s, &err) < 0)
-		return out_die("credrotate", &err, EXIT_REFUSED);
+	enum run_exit status = session_targets(s, &err);
+	if (status != EXIT_DONE)
+		return out_die("credrotate", &err, (int)status);
 	if (fleet_secret(&r->fleet, &c, &err) < 0 || fleet_poll(&r->fleet, &err) < 0) {
 		cred_free(&c);
 		return out_die("credrotate", &err, (int)run_exit_for(r, EXIT_REFUSED));
