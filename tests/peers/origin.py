@@ -102,6 +102,7 @@ class Http1(Exchange):
     """A request on an HTTP/1.1 connection."""
 
     def __init__(self, reader, writer, request_line, headers, connection):
+        self.whole, self.held = False, b""
         method, target, self.version = request_line.split(" ")
         super().__init__(method, target, headers, connection)
         self.reader, self.writer = reader, writer
@@ -134,9 +135,13 @@ class Http1(Exchange):
             name, _, value = line.decode("latin-1").partition(":")
             self.trailers.append((name, value.strip()))
 
-    def write_head(self, status, fields):
+    def write_head(self, status, fields, hold=False):
         lines = [f"HTTP/1.1 {status} {'Fine' if status < 400 else 'Refused'}", *(f"{n}: {v}" for n, v in fields)]
-        self.writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+        head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+        if hold:
+            self.held = head
+        else:
+            self.writer.write(head)
 
     async def interim(self, status, fields):
         self.write_head(status, fields)
@@ -151,10 +156,11 @@ class Http1(Exchange):
             fields.append(("transfer-encoding", "chunked"))
         if not self.keep_alive:
             fields.append(("connection", "close"))
-        self.write_head(status, fields)
+        self.write_head(status, fields, hold=self.whole)
         await self.writer.drain()
 
     async def data(self, piece):
+        piece, self.held = self.held + piece, b""
         if self.chunked_out and piece:
             self.writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
         else:
@@ -162,6 +168,8 @@ class Http1(Exchange):
         await self.writer.drain()
 
     async def end(self, trailers=()):
+        if self.held:  # of an answer without a body
+            await self.data(b"")
         if self.chunked_out:
             self.writer.write(("0\r\n" + "".join(f"{n}: {v}\r\n" for n, v in trailers) + "\r\n").encode())
             await self.writer.drain()
@@ -268,6 +276,7 @@ async def serve_sse(x):
 
 
 async def serve_slow(x):
+    x.whole = True  # nothing of it is out before all of it is
     await asyncio.sleep(x.number("ms", 1000) / 1000)
     await x.reply(200, "slow\n")
 
