@@ -29,9 +29,8 @@ teardown() {
 
 # start_store_edge [OPTION...]: with the API; on the same ports again once it was started.
 start_store_edge() {
-  start_edge --store edge.db --api "${edge_api:-127.0.0.1:0}" "$@"
-  same_ports
-  edge_api=$(edge_address api)
+  : "${edge_api=127.0.0.1:$(free_port)}"
+  start_edge --store edge.db --api "$edge_api" "$@"
   api_url=http://$edge_api/client/v4
 }
 

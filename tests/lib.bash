@@ -111,8 +111,11 @@ stop_all() {
 
 # --- Servers of others, on ports of their own ---
 
+# free_port: below those that Linux gives to connections (32768 and up), so that none takes it between two servers on it.
 free_port() {
-  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+  local port
+  until port=$((10000 + RANDOM % 20000)) && ! (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
+  echo "$port"
 }
 
 # start_server NAME WRITE COMMAND...: WRITE prints the configuration for $port; a port that somebody took is tried again.
@@ -189,13 +192,14 @@ credentials() {
   )
 }
 
-# start_edge [OPTION...]: on free ports, with a development CA in dev/. Its addresses are in edge_http, edge_tls,
-# edge_tunnel and edge_metrics. Without options all hosts go to the tunnel "web". `edge_ports` fixes the ports.
+# start_edge [OPTION...]: with a development CA in dev/, on free ports, which are the same when it is started again. Its
+# addresses are in edge_http, edge_tls, edge_tunnel and edge_metrics. Without options all hosts go to the tunnel "web".
 start_edge() {
   (($#)) || set -- --credentials web.json --route '*=web'
+  : "${edge_ports=--listen 127.0.0.1:$(free_port) --listen-http 127.0.0.1:$(free_port) --tunnel-listen 127.0.0.1:$(free_port) \
+    --metrics 127.0.0.1:$(free_port)}"
   # shellcheck disable=SC2086 # a list of options
-  start edge "$tunnel" edge --json --dev dev ${edge_ports:---listen 127.0.0.1:0 --listen-http 127.0.0.1:0 \
-    --tunnel-listen 127.0.0.1:0 --metrics 127.0.0.1:0} --loglevel debug "$@"
+  start edge "$tunnel" edge --json --dev dev $edge_ports --loglevel debug "$@"
   wait_for edge.out '"event":"ready"'
   edge_http=$(edge_address public-http)
   edge_tls=$(edge_address public-tls)
@@ -216,20 +220,13 @@ api() {
 # this JSON) and whose credentials are in NAME.json. Sets edge_api and web_id too.
 api_edge() {
   "$tunnel" edge token make --store "$(scope)/edge.db" --account 0123456789abcdef0123456789abcdef -o "$(scope)/api-token"
-  start_edge --store edge.db --api 127.0.0.1:0
-  edge_api=$(edge_address api)
+  edge_api=127.0.0.1:$(free_port)
+  start_edge --store edge.db --api "$edge_api"
   api POST '' "${2:-"{\"name\": \"$1\"}"}" | jq .credentials_file >"$(scope)/$1.json"
-  same_ports
   stop edge
-  start_edge --store edge.db --api 127.0.0.1:0 --route "*=$1"
-  edge_api=$(edge_address api)
+  start_edge --store edge.db --api "$edge_api" --route "*=$1"
   web_id=$(jq -r .TunnelID "$(scope)/$1.json")
   export edge_api web_id
-}
-
-# same_ports: the next start_edge takes the addresses of the last one.
-same_ports() {
-  edge_ports="--listen $edge_tls --listen-http $edge_http --tunnel-listen $edge_tunnel --metrics $edge_metrics"
 }
 
 edge_address() {
@@ -277,9 +274,9 @@ wait_registered() {
 
 # start_origin: tests/peers/origin.py; its port is in origin_port.
 start_origin() {
-  start origin "$peers/origin.py"
+  origin_port=$(free_port)
+  start origin "$peers/origin.py" --port "$origin_port"
   wait_for origin.out '^ready '
-  origin_port=$(awk '/^ready /{print $2}' "$(file_of origin.out)")
   export origin_port
 }
 

@@ -21,9 +21,8 @@ start_machine() {
 start_home() {
   start_origin
   "$tunnel" edge cert --store edge.db --account 0123456789abcdef0123456789abcdef -o "$machine/etc/outbore/cert.pem"
-  start_edge --store edge.db --api 127.0.0.1:0
-  same_ports
-  edge_api=$(edge_address api)
+  edge_api=127.0.0.1:$(free_port)
+  start_edge --store edge.db --api "$edge_api"
   export edge_api TUNNEL_API_URL=http://$edge_api/client/v4 TUNNEL_ORIGIN_CERT=$machine/etc/outbore/cert.pem
   "$tunnel" create --credentials-file first.json home
   stop edge

@@ -26,7 +26,7 @@ start_apache() {
   local app
   app=$(awk '{print $2}' "$(file_of app.out)")
   for _ in 1 2 3 4 5; do
-    apache_port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    apache_port=$(free_port)
     cat "$top/tests/article/httpd.conf" "$top/tests/article/apache.conf" |
       sed "s|PORT|$apache_port|; s|DIR|$BATS_FILE_TMPDIR|; s|grafana.monitoring.svc.cluster.local:3000|127.0.0.1:$app|" \
         >"$BATS_FILE_TMPDIR/httpd.conf"

@@ -15,7 +15,7 @@ setup() {
     credentials "$name"
   done
   cp web.json first.json
-  edge_port=0
+  edge_port=$(free_port)
 }
 
 teardown() {
@@ -39,7 +39,6 @@ take() {
 peer_edge() {
   start edge "$peers/h2edge.py" --tls cert.pem key.pem --secrets secrets --port "$edge_port" --stay "$@"
   wait_for edge.out '^ready '
-  edge_port=$(awk '/^ready /{print $2}' edge.out)
   edge_tunnel=127.0.0.1:$edge_port
 }
 

@@ -16,7 +16,7 @@ teardown() {
 
 # serve [OPTION...]: a server; its URL is in url.
 serve() {
-  start server "$wscat" serve --json --listen 127.0.0.1:0 "$@"
+  start server "$wscat" serve --json --listen "127.0.0.1:$(free_port)" "$@"
   wait_for server.out '"event":"listening"'
   url=$(value 'select(.event == "listening").target.url' server)
 }

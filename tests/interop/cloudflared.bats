@@ -58,7 +58,6 @@ teardown() {
   curl -sf "http://127.0.0.1:$origin_port/ack?id=slow" -o /dev/null
   ended edge
   stop connector KILL
-  same_ports
   start_edge
   wait_s=90 wait_registered second 1
   [ "$(fetch '/bytes?n=65536' | sha256sum)" = "$(sum_of 65536)  -" ]
