@@ -88,7 +88,7 @@ one_tunnel_each() {
   wait_for slow.out stalled
   wait_for idle.out 200
   signal edge TERM
-  within 5 is_closed
+  within "$wait_s" is_closed
   ended idle
   [ "$(cat idle.out)" = $'200\ngoaway\nclosed' ]
   touch go
@@ -118,7 +118,7 @@ is_closed() {
   # Last, since the token has had its share then.
   [ "$("$peers/h2api.py" "$api" token "$at" resets 3000)" = goaway ]
   within 20 works
-  within 5 metric_is "$edge_metrics" outbore_api_connections 0
+  within "$wait_s" metric_is "$edge_metrics" outbore_api_connections 0
 }
 
 @test "api http: a hundred connections and no more" {
@@ -128,11 +128,11 @@ s = [socket.create_connection(('${api%:*}', ${api##*:})) for _ in range(100)]
 print('there')
 time.sleep(600)"
   wait_for crowd.out there
-  within 5 metric_is "$edge_metrics" outbore_api_connections 100
+  within "$wait_s" metric_is "$edge_metrics" outbore_api_connections 100
   run ! curl -s -m 10 "http://$api/"
   signal crowd KILL
   ended crowd
-  within 5 works
+  within "$wait_s" works
 }
 
 # bats test_tags=slow
@@ -153,5 +153,5 @@ time.sleep(600)"
   grep -q 'did not come in time.* 408' h2.out
   ended idle 90
   [ "$(cat idle.out)" = $'200\ngoaway\nclosed' ]
-  within 5 metric_is "$edge_metrics" outbore_api_connections 0
+  within "$wait_s" metric_is "$edge_metrics" outbore_api_connections 0
 }

@@ -14,7 +14,7 @@ teardown() {
 
 # refuses STATUS EXPECTED COMMAND...: one line on stderr that begins so, nothing on stdout.
 refuses() {
-  run "-$1" --separate-stderr timeout 20 "${@:3}"
+  run "-$1" --separate-stderr timeout 60 "${@:3}"
   [ -z "$output" ] || fail_with "on stdout: $output"
   [ "${#stderr_lines[@]}" = 1 ] || fail_with "not one line: $stderr"
   [[ $stderr == "$2"* ]] || fail_with "not '$2': $stderr"
@@ -146,7 +146,7 @@ certificate() {
   credentials web
   start_edge
   # shellcheck disable=SC2016
-  run -0 --separate-stderr timeout 20 bash -c '
+  run -0 --separate-stderr timeout 60 bash -c '
     { "$1" run --edge "$2" --edge "$2" --cacert "$3" --cred-file web.json --metrics 127.0.0.1:0 --loglevel warn --url http_status:204 --json
       echo $? >status; } | head -n 1
     cat status' bash "$tunnel" "$edge_tunnel" "$cacert"

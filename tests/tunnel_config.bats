@@ -30,7 +30,7 @@ rules() {
 refused() {
   local status=$1 pattern=$2
   shift 2
-  run "-$status" --separate-stderr timeout 20 "$tunnel" --config config.yml "$@" run
+  run "-$status" --separate-stderr timeout 60 "$tunnel" --config config.yml "$@" run
   [ -z "$output" ]
   [ "${#stderr_lines[@]}" = 1 ]
   # shellcheck disable=SC2053 # it is a pattern
@@ -185,7 +185,7 @@ accepted() {
 run_with() {
   local text=$1 status=$2
   shift 2
-  run "-$status" timeout 20 "$tunnel" --config config.yml run "$@"
+  run "-$status" timeout 60 "$tunnel" --config config.yml run "$@"
   [[ $output == *"$text"* ]] || fail_with "$output"
 }
 

@@ -71,7 +71,7 @@ let_end() {
   wait_for edge.err 'unregistered' 2
   is_running connector
   signal connector TERM
-  ended connector 3
+  ended connector 15
 }
 
 @test "lifecycle: the grace period bounds how long the connector waits" {
@@ -81,7 +81,7 @@ let_end() {
   start_connector connector --url "http://127.0.0.1:$origin_port" --grace-period 1s
   a_slow_answer
   signal connector TERM
-  ended connector 5
+  ended connector 20
   [ "$exit_status" = 0 ]
 }
 
@@ -209,13 +209,13 @@ more_requests_than() {
   wait_for edge.err draining
   is_running edge
   signal edge INT
-  ended edge 3
+  ended edge 15
   [ "$exit_status" = 0 ]
   start_edge --credentials web.json --route '*=web' --grace-period 1s
   wait_for edge.err '(^|[^n])registered ' 1
   a_slow_answer
   signal edge TERM
-  ended edge 5
+  ended edge 20
   [ "$exit_status" = 0 ]
   grep -q 'grace period over' "$BATS_TEST_TMPDIR/edge.err"
 }

@@ -35,7 +35,7 @@ typed() {
   start_api "$1"
   mapfile -t words < <(recorded '.command[2:][]')
   exit_status=0
-  timeout 20 "$tunnel" "${words[@]}" >out 2>err || exit_status=$?
+  timeout 60 "$tunnel" "${words[@]}" >out 2>err || exit_status=$?
 }
 
 # replays VECTOR: the same requests, standard output and status (0 or not) as recorded, in our program's name, and the
@@ -69,7 +69,7 @@ same_file() {
 
 # refuses STATUS EXPECTED COMMAND...: one line on stderr that has it, nothing on stdout.
 refuses() {
-  run "-$1" --separate-stderr timeout 20 "${@:3}"
+  run "-$1" --separate-stderr timeout 60 "${@:3}"
   [ -z "$output" ] || fail_with "on stdout: $output"
   [ "${#stderr_lines[@]}" = 1 ] || fail_with "not one line: $stderr"
   [[ $stderr == *"$2"* ]] || fail_with "not '$2': $stderr"

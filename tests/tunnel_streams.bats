@@ -123,7 +123,7 @@ stands_still() {
   wait_for visitor.out '"sent"'
   for size in 5 1000000; do
     head -c $size /dev/zero >"$BATS_TEST_TMPDIR/body"
-    [ "$(fetch /upload --data-binary @"$BATS_TEST_TMPDIR/body" --max-time 10 | jq .length)" = $size ]
+    [ "$(fetch /upload --data-binary @"$BATS_TEST_TMPDIR/body" --max-time 60 | jq .length)" = $size ]
   done
   fetch '/release?id=still' -o /dev/null
   go visitor
