@@ -234,3 +234,29 @@ more_requests_than() {
     [ "$(fetch '/bytes?n=10' -o /dev/null -w '%{http_code}')" = 200 ]
   done
 }
+
+# --- Silence: a PING after 15 s without a byte, and as long for its answer ---
+
+# bats test_tags=slow
+@test "lifecycle: a peer that is stopped is given up, and found again" {
+  connections=1 start_tunnel
+  signal connector STOP
+  wait_s=60 wait_for edge.err 'reason="no answer to PING"'
+  signal connector CONT
+  wait_s=60 wait_for edge.err '(^|[^n])registered ' 2
+  [ "$(fetch '/bytes?n=1' | sha256sum)" = "$(sum_of 1)  -" ]
+}
+
+# bats test_tags=slow
+@test "lifecycle: who was stopped himself hears first what came meanwhile" {
+  connections=1 start_tunnel
+  signal connector STOP
+  sleep 35 # the edge has asked
+  signal edge STOP
+  signal connector CONT
+  sleep 13 # it has been answered, and its patience is over
+  signal edge CONT
+  [ "$(fetch '/bytes?n=1' | sha256sum)" = "$(sum_of 1)  -" ]
+  run ! grep 'no answer to PING' "$(file_of edge.err)" "$(file_of connector.err)"
+  [ "$(metric "$edge_metrics" outbore_edge_registrations_total)" = 1 ]
+}
