@@ -14,16 +14,10 @@ ends_with() {
   [ "$exit_status" = "$2" ] || fail_with "$1 ended with $exit_status" "$(tail -n 5 "$(file_of "$1.err")")"
 }
 
-# a_slow_answer: a visitor in the middle of one; `let_end` lets it end.
+# a_slow_answer: a visitor in the middle of one; `let_end slow 3` lets it end.
 a_slow_answer() {
   start visitor "$peers/visitor.py" steps "$edge_http" '/step?n=3&id=slow'
   within "$wait_s" metric_is "$edge_metrics" outbore_edge_requests_active 1
-}
-
-let_end() {
-  for _ in 1 2 3; do
-    curl -sf "http://127.0.0.1:$origin_port/ack?id=slow" -o /dev/null
-  done
 }
 
 # bats test_tags=interop
@@ -45,7 +39,7 @@ let_end() {
   is_running connector
   run -0 fetch /echo -o /dev/null -w '%{http_code}'
   [ "$output" = 530 ]
-  let_end
+  let_end slow 3
   ended visitor
   [ "$(value '.events | length' visitor)" = 3 ]
   ends_with connector 0
@@ -59,7 +53,7 @@ let_end() {
   wait_for edge.err 'unregistered' 2
   run -0 curl -s -o /dev/null -w '%{http_code}' "http://$connector_metrics/ready"
   [ "$output" = 503 ]
-  let_end
+  let_end slow 3
   ends_with connector 0
 }
 
@@ -130,7 +124,7 @@ let_end() {
   signal edge TERM
   wait_for edge.err draining
   run -7 fetch /echo # nobody listens
-  let_end
+  let_end slow 3
   ended visitor
   [ "$(value '.events | length' visitor)" = 3 ]
   ends_with edge 0

@@ -176,14 +176,15 @@ is_asked() {
   start connector "$tunnel" run --token-file web.token --edge "$edge_tunnel" --cacert "$cacert" --metrics 127.0.0.1:0 \
     --url "http://127.0.0.1:$origin_port"
   wait_for connector.err 'registered tunnel connection'
-  start reader curl -sS -N -H 'Host: web.example.com' "http://$edge_http/pieces?n=20&ms=100"
+  start reader curl -sS -N -H 'Host: web.example.com' "http://$edge_http/step?n=2&id=held"
   within "$wait_s" test -s reader.out
   signal edge TERM
   wait_for edge.err draining
   [ "$(ask GET "/$id/connections" '.result | length')" = 1 ]
   ask PATCH "/$id" .result.name -d '{"name":"renamed"}'
+  let_end held 2
   ended reader
-  [ "$(stat -c %s reader.out)" = 20 ]
+  [ "$(grep -c data reader.out)" = 2 ]
   ended edge
   [ "$exit_status" = 0 ]
   run -7 curl -s "http://$api/"
