@@ -500,6 +500,25 @@ fault_case() {
   assert_rotated
 }
 
+@test "credrotate: a second one in a row is taken back too, though nobody has registered in between" {
+  target_a="file:$PWD/a.json,signal=exec,cmd=/bin/true"
+  for _ in 1 2 3; do
+    run -1 both rotate --rejoin-timeout 1s
+    [[ $output == *"the old secret is current, and all use it"* ]]
+    cmp a.json first.json
+    assert_rotated
+  done
+}
+
+@test "credrotate: after one was taken back, all hold the current secret under an earlier number" {
+  target_a="file:$PWD/a.json,signal=exec,cmd=/bin/true"
+  run -1 both rotate --rejoin-timeout 1s
+  sim_state | jq -e '.version == 3 and (.connectors | all(.version == 1))'
+  run -0 both verify
+  run -0 both adopt --rejoin-timeout 1s
+  run -0 both verify
+}
+
 @test "credrotate: stopped on failure, mended, resumed; or rolled back by hand" {
   target_a="file:$PWD/a.json,signal=exec,cmd=/bin/true"
   run -4 both rotate --rejoin-timeout 1s --on-failure stop

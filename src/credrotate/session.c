@@ -274,8 +274,9 @@ static void begin(struct session *s)
 	for (size_t i = 0; i < r->target_count; i++)
 		json_array_append_new(list, json_string(s->targets[i].text));
 	run_enter(r, RUN_NEW,
-		json_pack("{s:s, s:b, s:o}", "command", flags_command_name(s->flags->command), "immutable",
-			s->flags->immutable, "targets", list));
+		json_pack("{s:s, s:b, s:o, s:I, s:I}", "command", flags_command_name(s->flags->command),
+			"immutable", s->flags->immutable, "targets", list, "version",
+			(json_int_t)s->tunnel.secret_version, "same_from", (json_int_t)r->same_from));
 	if (!r->stopped)
 		run_go(r);
 }
@@ -392,6 +393,7 @@ static int with_journal(struct session *s)
 			s->journal.path);
 		return die(s, &err, EXIT_REFUSED);
 	}
+	s->run.same_from = replay_same_from(&s->replay, s->tunnel.secret_version);
 	if (f->command != COMMAND_VERIFY && replay_is_unfinished(&s->replay))
 		f->keep_pending = f->keep_pending || s->replay.keep_pending;
 	if (f->command == COMMAND_STATUS)
