@@ -18,6 +18,7 @@ start_sim() {
   [[ -e b.json ]] || cp a.json b.json
   cp a.json first.json
   echo sim-token >token
+  : >sim.out # the line of one before it would be taken for its own
   # shellcheck disable=SC2086 # any number of words
   "$peers/rotation_sim.py" first.json "$@" a="$PWD/a.json,${a_kind:-reload}" b="$PWD/b.json,watch" ${more_connectors:-} \
     >sim.out 2>sim.err 3>&- &
