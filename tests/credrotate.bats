@@ -273,6 +273,16 @@ rotate_records() {
   [[ $output == *"everybody can read it"* ]]
 }
 
+@test "credrotate: a target the journal could not name, or given twice, is refused before anything is changed" {
+  cp a.json $'\xff.json'
+  run -2 rotate_with rotate --target "file:$PWD/"$'\xff.json' --target "$target_b"
+  [[ $output == *'\xff.json": is not UTF-8'* ]]
+  run -2 both rotate --target "$target_b"
+  [[ $output == *"\"$target_b\": is given twice; several processes that use one are replicas=N"* ]]
+  [ ! -e audit.log ]
+  [ "$(sim_state | jq .version)" = 1 ]
+}
+
 # --- Crashes ---
 
 # kill_case POINT [OPTION...]: in a directory of its own: killed there, resumed, rotated.

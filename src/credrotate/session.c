@@ -95,6 +95,17 @@ static int open_kube(struct session *s, struct err *err)
 	return s->kube != NULL ? 0 : -1;
 }
 
+/* What was done for the first is done: the second would wait for connectors that have no reason to register again. */
+static int check_twins(const struct target *targets, size_t index, struct err *err)
+{
+	for (size_t i = 0; i < index; i++)
+		if (strcmp(targets[i].text, targets[index].text) == 0)
+			return err_set(err,
+				"\"%s\": is given twice; several processes that use one are replicas=N",
+				targets[index].text);
+	return 0;
+}
+
 enum run_exit session_targets(struct session *s, struct err *err)
 {
 	const struct opt_list *given = &s->flags->targets;
@@ -108,7 +119,8 @@ enum run_exit session_targets(struct session *s, struct err *err)
 	for (size_t i = 0; i < count; i++) {
 		const char *text = given->count > 0 ? given->items[i] : s->replay.targets[i].text;
 		s->run.target_count = i + 1;
-		if (target_read(&s->targets[i], text, &s->arena, err) < 0)
+		if (target_read(&s->targets[i], text, &s->arena, err) < 0 ||
+			check_twins(s->targets, i, err) < 0)
 			return EXIT_USAGE;
 	}
 	s->run.env = (struct target_env){.run = s->journal.run,
