@@ -657,6 +657,20 @@ os.setxattr("a.json", "security.selinux", b"system_u:object_r:etc_t:s0\0")' || s
   [[ $output == *"Kubernetes volume"*"k8s:NAMESPACE/NAME#KEY"* ]]
 }
 
+@test "credrotate: a file that cannot be replaced, or not be written anew, is found before anything is changed" {
+  sed 's/TunnelSecret/Tunnel\\u0053ecret/' a.json >escaped.json
+  run -3 rotate_with rotate --target "file:$PWD/escaped.json"
+  [[ $output == *"\"TunnelSecret\" is not written plainly"* ]]
+  cp a.json fixed.json
+  chattr +i fixed.json || skip "no attributes here"
+  run rotate_with rotate --target "file:$PWD/fixed.json"
+  chattr -i fixed.json
+  [ "$status" = 3 ]
+  [[ $output == *"fixed.json: cannot keep the old file beside it: Operation not permitted"* ]]
+  [ "$(sim_state | jq .version)" = 1 ]
+  assert_clean
+}
+
 @test "credrotate: a full disk is found before anything is changed" {
   ((EUID == 0)) || skip "takes root"
   mkdir small
