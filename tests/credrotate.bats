@@ -215,6 +215,8 @@ SCRIPT
   run -0 --separate-stderr "$credrotate" rotate --older-than 90d --dry-run - <lines
   [[ $output == "$tunnel_id  ancient  "*" days" ]]
   run -3 --separate-stderr "$credrotate" rotate --older-than 90d --dry-run --json - <<<'no record'
+  run -3 "$credrotate" rotate --older-than 90d --dry-run - </
+  [[ $output == "credrotate: standard input: Is a directory" ]]
 }
 
 # rotate_records [OPTION...]: those of standard input, with one target for each tunnel.
@@ -581,6 +583,30 @@ fault_case() {
   sim_do signal/a
   run -0 rotate_with resume
   assert_rotated
+}
+
+@test "credrotate: a signal before anything is changed ends it as refused" {
+  start_rotation --preflight-watch 300s
+  within "$wait_s" grep -qs PREFLIGHT "state/$tunnel_id/journal"
+  stop rotation
+  [ "$exit_status" = 3 ]
+  [[ $(<rotation.err) == *"stopped by a signal in PREFLIGHT; nothing is changed"* ]]
+  run -0 rotate_with status
+  [[ $output == *"nothing was changed"* ]]
+}
+
+@test "credrotate: a signal ends the wait for records too" {
+  mkfifo lines
+  exec {fd}<>lines
+  # shellcheck disable=SC2016 # the shell that is started takes its own arguments
+  start rotation bash -c 'exec "$@" <lines' rotation "$credrotate" rotate --older-than 90d --api-url "$sim/client/v4" \
+    --account 0123456789abcdef0123456789abcdef --api-token-file token --state-dir state --audit audit.log \
+    --target "file:nosuch/%i" --json -
+  record "$tunnel_id" a 2020-01-01T00:00:00Z >&"$fd"
+  wait_for rotation.out '"exit":3'
+  stop rotation
+  exec {fd}>&-
+  [ "$exit_status" = 143 ]
 }
 
 has_child() {

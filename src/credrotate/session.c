@@ -459,7 +459,7 @@ static void take_down(struct session *s)
 	kube_free(s->kube);
 	api_free(s->api);
 	arena_free(&s->arena);
-	interrupt_free(s->interrupt);
+	s->flags->ended_by = interrupt_free(s->interrupt);
 	if (s->report.records != NULL && s->report.records != stdout && s->report.records != stderr)
 		fclose(s->report.records);
 }
