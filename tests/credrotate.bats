@@ -166,6 +166,22 @@ assert count > 5' "$top/share/schema/rotation.json"
   assert_rotated
 }
 
+@test "credrotate: an answer that cannot be written is an error, and a rotation goes on" {
+  run -0 both rotate --records /dev/full
+  [[ $output == *"credrotate: /dev/full: "* ]]
+  assert_rotated
+  for command in status "verify --json"; do
+    exit_status=0
+    # shellcheck disable=SC2086 # an option
+    rotate_with $command >/dev/full 2>err || exit_status=$?
+    [ "$exit_status" = 3 ]
+    grep -q '^credrotate: stdout: ' err
+    # shellcheck disable=SC2086 # an option
+    rotate_with $command 2>err | true
+    run ! grep stdout err
+  done
+}
+
 @test "credrotate: the audit log is a chain" {
   run -0 both rotate
   run -0 both rotate

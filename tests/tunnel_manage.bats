@@ -235,6 +235,26 @@ start_managed() {
   [ "$(jq -r '.tunnel.deleted_at == null' <<<"$output")" = false ]
 }
 
+@test "manage: what cannot be printed is an error, as text and as records; a reader that has gone is none" {
+  start_managed
+  "$tunnel" create home
+  for command in list "list --json" "list -o json" "info home" "info --json home" "token home" "config get home" \
+    "config --json get home" "edge audit --store edge.db" "edge audit --store edge.db --json" "edge token list --store edge.db" \
+    "edge token list --store edge.db --json"; do
+    exit_status=0
+    # shellcheck disable=SC2086 # words
+    "$tunnel" $command >/dev/full 2>err || exit_status=$?
+    [ "$exit_status" = 3 ] || fail_with "$command: $exit_status"
+    grep -q '^tunnel .*: stdout: ' err || fail_with "$command: $(<err)"
+  done
+  mkfifo pipe
+  exec {reader}<>pipe
+  exec {writer}>pipe
+  exec {reader}<&-
+  "$tunnel" list --json 1>&"$writer" 2>err
+  [ ! -s err ]
+}
+
 @test "manage: the records of all commands fit their schema" {
   start_managed
   {

@@ -444,6 +444,16 @@ static int check_audit(struct session *s)
 	return die(s, &err, EXIT_ROLLED_BACK);
 }
 
+/* What was done stays done, whoever cannot read of it. */
+static void close_records(struct session *s)
+{
+	struct err err;
+
+	if (out_end(s->report.records, s->flags->records, &err) < 0)
+		die(s, &err, EXIT_DONE);
+	fclose(s->report.records);
+}
+
 static void take_down(struct session *s)
 {
 	for (size_t i = 0; i < s->run.target_count; i++)
@@ -461,7 +471,7 @@ static void take_down(struct session *s)
 	arena_free(&s->arena);
 	s->flags->ended_by = interrupt_free(s->interrupt);
 	if (s->report.records != NULL && s->report.records != stdout && s->report.records != stderr)
-		fclose(s->report.records);
+		close_records(s);
 }
 
 int session_one(struct flags *f)
@@ -494,6 +504,13 @@ int session_run(struct flags *f)
 	secret_guard_json();
 	hide_memory(true);
 	int code = f->from_stdin ? plan_due(f) : session_one(f);
+	struct err err;
+	if (out_end(stdout, "stdout", &err) < 0) {
+		bool only_tells =
+			f->command == COMMAND_STATUS || f->command == COMMAND_VERIFY || f->from_stdin;
+		out_die("credrotate", &err, code);
+		code = code == EXIT_DONE && only_tells ? EXIT_REFUSED : code;
+	}
 	flags_drop(f);
 	hide_memory(false); /* nothing is left to hide, and leaks may be looked for */
 	return code;

@@ -134,8 +134,8 @@ static int list(struct token_flags *f, struct err *err)
 
 	if (rc == 0 && store_list(s.store, RECORD_TOKEN, SPAN(""), 0, list_one, f, err) != STORE_OK)
 		rc = -1;
-	if (rc == 0 && fflush(stdout) != 0)
-		rc = err_sys(err, "stdout");
+	if (rc == 0)
+		rc = out_end(stdout, "stdout", err);
 	edge_store_close(&s);
 	return rc;
 }
