@@ -190,6 +190,9 @@ assert count > 5' "$top/share/schema/rotation.json"
   sed -i '1s/"exit":0/"exit":1/' audit.log
   run -1 "$credrotate" audit --audit audit.log
   [[ $output == *"line 2 does not follow"* ]]
+  run -3 "$credrotate" audit --audit nosuch
+  run -3 "$credrotate" audit --audit .
+  [[ $output == "credrotate: .: Is a directory" ]]
 }
 
 # record ID NAME CREATED: of `tunnel list --json`, as much as counts.

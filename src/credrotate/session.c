@@ -439,9 +439,14 @@ static int check_audit(struct session *s)
 	struct err err;
 	size_t lines;
 
-	if (s->flags->audit == NULL || audit_verify(s->flags->audit, &lines, &err) == 0)
+	if (s->flags->audit == NULL)
 		return EXIT_DONE;
-	return die(s, &err, EXIT_ROLLED_BACK);
+	switch (audit_verify(s->flags->audit, &lines, &err)) {
+	case AUDIT_HOLDS: return EXIT_DONE;
+	case AUDIT_BROKEN: return die(s, &err, EXIT_ROLLED_BACK);
+	case AUDIT_UNREADABLE: return die(s, &err, EXIT_REFUSED);
+	}
+	abort();
 }
 
 /* What was done stays done, whoever cannot read of it. */
