@@ -304,6 +304,43 @@ rotate_records() {
   [ "$(sim_state | jq .version)" = 1 ]
 }
 
+@test "credrotate: a fleet in motion is left alone" {
+  start_rotation --min-connection-age 1h
+  ended rotation
+  [ "$exit_status" = 3 ]
+  [[ $(<rotation.err) == *"a connection is younger than --min-connection-age: the fleet is in motion"* ]]
+  sim_do lose/b
+  start_rotation --preflight-watch 10ms
+  ended rotation
+  [ "$exit_status" = 3 ]
+  [[ $(<rotation.err) == *"had 2 connections and has 1: the fleet is in motion"* ]]
+  [ "$(sim_state | jq .version)" = 1 ]
+  run -0 both rotate
+}
+
+@test "credrotate: no connector of another make is reloaded, which would end it" {
+  kill "$(cat sim.pid)"
+  more_connectors=old=$PWD/first.json,cloudflared start_sim "$PWD"
+  start other sleep 300
+  target_a="file:$PWD/a.json,signal=reload,pidfile=$PWD/other.pid"
+  run -3 both rotate
+  [[ $output == *"signal=reload would end a connector of another make"* ]]
+  is_running other
+  [ "$(sim_state | jq .version)" = 1 ]
+}
+
+@test "credrotate: a target of another tunnel, or not of the current secret, is refused; --force-stale goes on" {
+  jq -c '.TunnelID = "22222222-2222-3333-4444-555555555555"' a.json >other.json
+  run -3 rotate_with rotate --target "file:$PWD/other.json"
+  [[ $output == *"holds the credentials of another tunnel, 22222222-"* ]]
+  jq -c '.TunnelSecret = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="' a.json >stale.json
+  run -3 both rotate --target "file:$PWD/stale.json,signal=exec,cmd=/bin/true"
+  [[ $output == *"stale.json: failed: does not hold the current secret"* ]]
+  [ "$(sim_state | jq .version)" = 1 ]
+  run -4 both rotate --target "file:$PWD/stale.json,signal=exec,cmd=/bin/true" --force-stale --on-failure stop --rejoin-timeout 1s
+  [ "$(secret_of stale.json)" = "$(sim_state | jq -r .secret)" ] # installed, and nobody there to take it up
+}
+
 # --- Crashes ---
 
 # kill_case POINT [OPTION...]: in a directory of its own: killed there, resumed, rotated.
