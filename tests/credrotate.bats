@@ -410,6 +410,18 @@ points=(before:NEW NEW before:PREFLIGHT PREFLIGHT before:INTENT INTENT before:IN
   table kill_case "${points[@]}"
 }
 
+@test "credrotate: what is done is on record before" {
+  while read -r point line; do
+    binary=$with_faults CREDROTATE_FAULT=$point run -137 both rotate
+    [ "$(tail -n 1 state/*/journal | jq -c '[.step, .target, .ok]')" = "$line" ]
+    run -0 both resume
+  done <<'LINES'
+file:renamed ["INSTALL",0,null]
+before:ROLLING.SIGNAL.0.ok ["SIGNAL",0,null]
+before:ROLLING.INSTALL.1.ok ["INSTALL",1,null]
+LINES
+}
+
 @test "credrotate: killed at any point where nothing overlaps, resume ends rotated" {
   sim_options=--official-only
   case_official() {

@@ -219,6 +219,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             for c in self.server.connectors.values():
                 if not query or c.version is not None and f"client_id={c.id}" == query:
                     c.version = None
+                    c.look()  # who can come back does so at once
             return None
         raise Refused(404, 7003, "no such route")
 
