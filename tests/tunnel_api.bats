@@ -330,6 +330,10 @@ is_pending() {
   stop edge
   run -3 "${edge[@]}" --store edge.db --account ffffffffffffffffffffffffffffffff
   [[ $output = *"the store belongs to $account"* ]]
+  cp edge.db copy.db
+  run -3 "${edge[@]}" --store copy.db
+  [[ $output = *'--store-key: copy.db.key: No such file or directory'* ]]
+  [ ! -e copy.db.key ] # one that is made now could be taken for the right one
   head -c 32 /dev/urandom >other.key
   chmod 600 other.key
   run -3 "${edge[@]}" --store edge.db --store-key other.key
