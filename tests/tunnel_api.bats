@@ -394,6 +394,15 @@ EOF
   as=fromcert works
 }
 
+@test "api: a token's label that no record can hold is refused, and makes none" {
+  run -2 "$tunnel" edge token make --store edge.db --label $'\xff'
+  [[ $output = *'--label: not UTF-8'* ]]
+  [ ! -e edge.db ]
+  run -2 "$tunnel" edge cert --store edge.db --label $'cut \xe2\x80'
+  "$tunnel" edge token make --store edge.db --label $'\u00fcber\n"a"' -o token
+  [ "$("$tunnel" edge token list --store edge.db --json | jq -r .label)" = $'\u00fcber\n"a"' ]
+}
+
 @test "api: guessing tokens is slowed and logged, and a good token goes on working" {
   start_api
   for i in {1..7}; do

@@ -103,24 +103,13 @@ static int check_signal(const struct target *t, struct err *err)
 	return 0;
 }
 
-/* The journal and the records are JSON, which other bytes cannot be in. */
-static bool is_utf8(struct span text)
-{
-	uint32_t c;
-
-	for (size_t n; text.len > 0; text = span_skip(text, n))
-		if ((n = utf8_decode(text, &c)) == 0)
-			return false;
-	return true;
-}
-
 int target_read(struct target *t, const char *text, struct arena *a, struct err *err)
 {
 	static const struct target_ops *const kinds[] = {&target_file, &target_kube, &target_manifest};
 	struct span rest, body, kind = span_cut(span_str(text), ':', &body);
 
 	*t = (struct target){.text = arena_copy(a, span_str(text)).p, .replicas = 1};
-	if (!is_utf8(span_str(text)))
+	if (!utf8_is_whole(span_str(text))) /* the journal and the records are JSON */
 		return err_set(err, "\"%s\": is not UTF-8", text);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (span_eq(kind, span_str(kinds[i]->kind)))
