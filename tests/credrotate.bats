@@ -159,6 +159,39 @@ assert count > 5' "$top/share/schema/rotation.json"
   assert_rotated
 }
 
+@test "credrotate: adopt goes on where some targets have the current secret, and some not" {
+  kill "$(cat sim.pid)"
+  a_kind=watch start_sim "$PWD"
+  target_a="file:$PWD/a.json" # nothing that would have it register again
+  sim_do rotate
+  jq -c --arg s "$(sim_state | jq -r .secret)" '.TunnelSecret = $s' first.json >a.json
+  run -1 both verify # and the connector of a has registered
+  [[ $output == *"2 live connector(s), 1 of them with another secret"* ]]
+  run -0 both adopt --rejoin-timeout 2s
+  assert_rotated
+  run -0 both verify
+}
+
+@test "credrotate: adopt brings back who is locked out" {
+  sim_do rotate
+  curl -sf -X DELETE -H 'Authorization: Bearer sim-token' \
+    "$sim/client/v4/accounts/0123456789abcdef0123456789abcdef/cfd_tunnel/$tunnel_id/connections"
+  run -1 both verify
+  [[ $output == *" 0 live connector(s)"* ]]
+  run -0 both adopt --rejoin-timeout 2s
+  assert_rotated
+  run -0 both verify
+}
+
+@test "credrotate: revoke without a target to install the new secret in is refused" {
+  run -2 rotate_with revoke --yes
+  [[ $output == *"--target is missing"* ]]
+  [ "$(sim_state | jq .version)" = 1 ]
+  run -0 both revoke --yes
+  run -0 rotate_with revoke --yes # those of the run before
+  assert_rotated
+}
+
 @test "credrotate: revoke cuts everybody off, and asks before" {
   run -2 both revoke </dev/null
   [[ $output == *"--yes"* ]]

@@ -111,6 +111,10 @@ enum run_exit session_targets(struct session *s, struct err *err)
 	const struct opt_list *given = &s->flags->targets;
 	size_t count = given->count > 0 ? given->count : s->replay.target_count;
 
+	if (count == 0 && s->flags->command == COMMAND_REVOKE) {
+		err_set(err, "--target is missing: without one nobody would get the new secret");
+		return EXIT_USAGE;
+	}
 	if (count > TARGETS_MAX) {
 		err_set(err, "more than %d targets", TARGETS_MAX);
 		return EXIT_USAGE;
