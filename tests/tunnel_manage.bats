@@ -180,6 +180,28 @@ refuses() {
   [ -s other.json ]
 }
 
+@test "manage: delete removes credentials beside the cert.pem that is named, or says that they are left" {
+  start_managed
+  mkdir elsewhere
+  mv "$HOME/.cloudflared/cert.pem" elsewhere/
+  export TUNNEL_ORIGIN_CERT=elsewhere/cert.pem
+  "$tunnel" create home
+  files=(elsewhere/*.json)
+  [ -s "${files[0]}" ]
+  "$tunnel" delete home
+  [ ! -e "${files[0]}" ]
+  ((EUID == 0)) || return 0
+  "$tunnel" create home
+  files=(elsewhere/*.json)
+  chattr +i "${files[0]}" || skip "no attributes here"
+  run --separate-stderr "$tunnel" delete --json home
+  chattr -i "${files[0]}"
+  [ "$status" = 1 ]
+  [[ $stderr == *"its credentials file is left: remove it"* ]]
+  are_records tunnel <<<"$output"
+  [ "$(jq -r .status <<<"$output")" = warn ]
+}
+
 @test "manage: the address comes from the option, else the variable, else config.yml" {
   start_api list-ok
   url=$TUNNEL_API_URL
