@@ -156,6 +156,7 @@ assert count > 5' "$top/share/schema/rotation.json"
   [ "$(sim_state | jq .version)" = 2 ]
   assert_rotated
   run -0 both adopt # nothing to do
+  [[ $output == *"done: ok: all targets hold the current secret"* ]]
   assert_rotated
 }
 
