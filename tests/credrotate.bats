@@ -711,6 +711,10 @@ fault_case() {
   [ "$exit_status" = 143 ]
 }
 
+has_taken_signal() {
+  grep -q '^ShdPnd:[^1-9a-f]*$' "/proc/$(pid_of rotation)/status"
+}
+
 has_child() {
   child=$(pgrep -P "$(pid_of rotation)" -x sleep)
 }
@@ -720,6 +724,7 @@ has_child() {
   start_rotation
   within "$wait_s" has_child
   signal rotation TERM
+  within "$wait_s" has_taken_signal # two that wait at once are one
   signal rotation TERM
   ended rotation
   [ "$exit_status" = 143 ]
