@@ -330,6 +330,10 @@ is_pending() {
   stop edge
   run -3 "${edge[@]}" --store edge.db --account ffffffffffffffffffffffffffffffff
   [[ $output = *"the store belongs to $account"* ]]
+  cp edge.db copy.db
+  run -3 "${edge[@]}" --store copy.db
+  [[ $output = *'--store-key: copy.db.key: No such file or directory'* ]]
+  [ ! -e copy.db.key ] # one that is made now could be taken for the right one
   head -c 32 /dev/urandom >other.key
   chmod 600 other.key
   run -3 "${edge[@]}" --store edge.db --store-key other.key
@@ -388,6 +392,15 @@ EOF
   [ "$(head -1 cert.pem)" = '-----BEGIN ARGO TUNNEL TOKEN-----' ]
   sed '/^-/d' cert.pem | base64 -d | jq -r .apiToken >fromcert
   as=fromcert works
+}
+
+@test "api: a token's label that no record can hold is refused, and makes none" {
+  run -2 "$tunnel" edge token make --store edge.db --label $'\xff'
+  [[ $output = *'--label: not UTF-8'* ]]
+  [ ! -e edge.db ]
+  run -2 "$tunnel" edge cert --store edge.db --label $'cut \xe2\x80'
+  "$tunnel" edge token make --store edge.db --label $'\u00fcber\n"a"' -o token
+  [ "$("$tunnel" edge token list --store edge.db --json | jq -r .label)" = $'\u00fcber\n"a"' ]
 }
 
 @test "api: guessing tokens is slowed and logged, and a good token goes on working" {

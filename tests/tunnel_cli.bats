@@ -281,6 +281,22 @@ END
   [ "$(stat -c %a dev/ca.key dev/tunnel.key dev/public.key dev | paste -sd' ')" = '600 600 600 700' ]
 }
 
+# nothing_in_its_place NAME: standard input and both outputs of a process are /dev/null.
+nothing_in_its_place() {
+  local pid
+  pid=$(pid_of "$1")
+  [ "$(readlink "/proc/$pid/fd/0" "/proc/$pid/fd/1" "/proc/$pid/fd/2" | paste -sd' ')" = '/dev/null /dev/null /dev/null' ]
+}
+
+@test "cli: where a standard stream is closed, no file or connection gets its number" {
+  # shellcheck disable=SC2016 # the shell that is started takes its own arguments
+  start edge bash -c 'exec "$@" 0<&- 1>&- 2>&-' edge "$tunnel" edge --listen-http 127.0.0.1:0 --tunnel-listen 127.0.0.1:0 \
+    --dev dev --loglevel debug
+  within "$wait_s" nothing_in_its_place edge
+  run -3 bash -c "'$tunnel' edge token make --store edge.db >&-"
+  [[ $output == "tunnel edge token: stdout: Bad file descriptor" ]]
+}
+
 # --- tunnel ready, and what it asks ---
 
 @test "cli: ready is 0 when connected, 1 when not, 3 when it cannot tell" {

@@ -125,7 +125,7 @@ accepted() {
 
 @test "config: a wrong value of a setting is refused with its place" {
   config 'edge: ["127.0.0.1:1"]' 'grace-period: 10m'
-  refused 2 'config.yml:2:15: grace-period: "10m" is not between 0s and 180s'
+  refused 2 'config.yml:2:15: grace-period: "10m" is not between 0s and 3m0s'
   config 'edge: ["127.0.0.1:1"]' 'ha-connections: 0'
   refused 2 'config.yml:2:17: ha-connections: "0" is not a number from 1'
 }

@@ -27,6 +27,7 @@ static int audit(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	fsx_fill_standard();
 	signal(SIGPIPE, SIG_IGN);
 	fsx_raise_limit();
 	if (argc > 1 && strcmp(argv[1], "explain") == 0)

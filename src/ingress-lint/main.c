@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "common/base/fsx.h"
 #include "ingress-lint/cmd.h"
 
 static const struct {
@@ -12,6 +13,7 @@ static const struct {
 
 int main(int argc, char **argv)
 {
+	fsx_fill_standard();
 	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(argv[1], commands[i].name) == 0)

@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "common/base/fsx.h"
 #include "common/base/secret.h"
 #include "wscat/cmd.h"
 
@@ -19,6 +20,7 @@ static const struct command commands[] = {
 
 int main(int argc, char **argv)
 {
+	fsx_fill_standard();
 	signal(SIGPIPE, SIG_IGN);
 	secret_guard_json();
 	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)

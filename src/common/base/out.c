@@ -1,4 +1,7 @@
 /* NDJSON records, escaping, and the one place that prints an error. */
+#include <errno.h>
+#include <poll.h>
+
 #include "common/base/out.h"
 #include "common/base/utf8.h"
 
@@ -35,6 +38,23 @@ void out_escape(struct span bytes, struct buf *to)
 		buf_add(to, bytes.p, n);
 		bytes = span_skip(bytes, n);
 	}
+}
+
+static bool reader_is_gone(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLERR) != 0;
+}
+
+int out_end(FILE *to, const char *name, struct err *err)
+{
+	bool failed = ferror(to) != 0; /* earlier, of which nothing is left that a flush could try again */
+
+	errno = 0;
+	if ((fflush(to) == 0 && !failed) || reader_is_gone(fileno(to)))
+		return 0;
+	return errno != 0 ? err_sys(err, "%s", name) : err_set(err, "%s: not all could be written", name);
 }
 
 int out_die(const char *program, const struct err *err, int code)

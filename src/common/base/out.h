@@ -16,6 +16,9 @@ json_t *out_record(const char *kind, const char *tool);
 int out_line(FILE *to, json_t *record);
 /* Append bytes so that no terminal is driven by them: control bytes and bytes that are not UTF-8 as \xNN. */
 void out_escape(struct span bytes, struct buf *to);
+/* Was all written that went to a stream, records included? -1 with err when not, unless its reader has gone, who wants no
+ * more. name: of the stream, for the message. */
+int out_end(FILE *to, const char *name, struct err *err);
 /* Print "PROGRAM: message" on stderr and return code, for main's last line. */
 int out_die(const char *program, const struct err *err, int code);
 
