@@ -72,7 +72,7 @@ assert_refused() {
 }
 
 assert_nothing_lost() {
-  stop load
+  wait_s=120 stop load # what is under way ends first
   jq -e '.failures == 0 and .early == 0 and .requests > 0 and .slow > 0 and .messages > 0' <(grep '^{' load.out) >/dev/null ||
     fail_with "lost: $(<load.out)"
 }
