@@ -303,6 +303,21 @@ PY
 
 # --- Bad input ---
 
+@test "wscat: a close reason that no frame can hold is a wrong command line, not a wait without end" {
+  serve --script <(printf 'close 1000 bye\n')
+  fails 2 'UTF-8' "$wscat" --close-reason $'\xff' "$url" </dev/null
+  printf 'close 1000 \xff\n' >script
+  fails 3 'line 1: a close reason' "$wscat" serve --script script
+}
+
+@test "wscat: options that say where to connect are checked before anything is tried" {
+  fails 2 'not HOST:PORT:ADDRESS' "$wscat" --resolve foo ws://127.0.0.1:1/
+  fails 2 'no port' "$wscat" --connect-to 127.0.0.1 ws://127.0.0.1:1/
+  fails 2 'its URL begins with' "$wscat" --proxy ftp://x ws://127.0.0.1:1/
+  fails 2 'not HOST:PORT:ADDRESS' "$wscat" probe --resolve foo ws://127.0.0.1:1/
+  fails 2 'its URL begins with' "$wscat" bench --proxy ftp://x ws://127.0.0.1:1/
+}
+
 @test "wscat: usage" {
   fails 2 'no URL' "$wscat"
   fails 2 'unknown option --nope' "$wscat" --nope

@@ -299,9 +299,9 @@ static int chat_check(struct chat *c, const char *url, struct err *err)
 		return err_set(err, "--delimiter \"%s\": \\n, \\r, \\t, \\0, \\\\, \\xNN or other characters",
 			conf->delimiter);
 	if (!ws_code_may_be_sent((int)conf->close_code) ||
-		(conf->close_reason != NULL && strlen(conf->close_reason) > WS_CONTROL_MAX - 2))
+		!ws_reason_may_be_sent(span_str(conf->close_reason)))
 		return err_set(err, "--close-code is 1000 to 1014 or 3000 to 4999 (but 1004 to 1006), "
-				    "--close-reason at most 123 bytes");
+				    "--close-reason UTF-8 of at most 123 bytes");
 	if (conf->pong_ns > 0 && conf->ping_ns == 0)
 		return err_set(err, "--pong-timeout needs --ping-interval");
 	if (read_show(conf->show, &c->show, err) < 0 || request_check_headers(&conf->client, err) < 0 ||

@@ -5,7 +5,7 @@
 #include "common/base/fsx.h"
 #include "common/base/mem.h"
 #include "common/base/secret.h"
-#include "wscat/env.h"
+#include "wscat/where.h"
 
 #define SECRET_FILE_MAX ((size_t)8192) /* bytes of --auth-file and --cookie-file */
 
@@ -81,6 +81,8 @@ static int check(const struct client_conf *conf, struct env *env, struct err *er
 			return err_set(err, "--subprotocol \"%s\" is no token", conf->subprotocols.items[i]);
 	if (conf->origin != NULL && !header_is_value(span_str(conf->origin)))
 		return err_set(err, "--origin may not stand in a field");
+	if (where_check(conf, err) < 0)
+		return -1;
 	return read_compression(conf->compression, &env->deflate, err);
 }
 
