@@ -318,6 +318,13 @@ PY
   fails 2 'its URL begins with' "$wscat" bench --proxy ftp://x ws://127.0.0.1:1/
 }
 
+@test "wscat: input that cannot be read, and output that cannot be written, are not a clean end" {
+  serve
+  fails 3 'input: Is a directory' "$wscat" "$url" </
+  run -3 --separate-stderr bash -c '"$@" <<<hello >/dev/full' -- "$wscat" "$url"
+  [[ $stderr == *'output: No space left on device'* ]] || fail_with "$stderr"
+}
+
 @test "wscat: usage" {
   fails 2 'no URL' "$wscat"
   fails 2 'unknown option --nope' "$wscat" --nope

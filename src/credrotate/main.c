@@ -10,6 +10,7 @@ int main(int argc, char **argv)
 	struct err err = {0};
 	int code = EXIT_DONE;
 
+	out_guard_std();
 	signal(SIGPIPE, SIG_IGN);
 	switch (flags_read(&f, argc - 1, argv + 1, &err)) {
 	case OPT_RUN: return session_run(&f);

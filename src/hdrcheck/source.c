@@ -1,4 +1,5 @@
 /* Reading of targets. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,6 +178,17 @@ static struct source_item *broken_line(struct source *s, const char *why)
 	return item;
 }
 
+/* Once for all arguments that stand for standard input. */
+static struct source_item *broken_input(struct source *s)
+{
+	if (s->unreadable)
+		return NULL;
+	struct source_item *item = item_new("standard input");
+	err_set(&item->error, "%s", strerrordesc_np(errno));
+	s->unreadable = true;
+	return item;
+}
+
 enum line_end {
 	LINE_OK,
 	LINE_LONG, /* what it said is dropped */
@@ -211,7 +223,7 @@ static struct source_item *next_line(struct source *s)
 		end = read_line(s);
 	} while (end == LINE_OK && text_trim(buf_span(&s->line)).len == 0);
 	if (end == LINE_NONE)
-		return NULL;
+		return ferror(stdin) != 0 ? broken_input(s) : NULL;
 	if (end == LINE_LONG)
 		return broken_line(s, "longer than is allowed");
 	json_t *record = json_loadb(buf_span(&s->line).p, buf_len(&s->line), JSON_ALLOW_NUL, &why);

@@ -60,7 +60,11 @@ static void chat_on_output(void *arg, const char *why)
 {
 	struct chat *c = arg;
 
-	if (why != NULL) { /* nobody reads any more: end quietly */
+	if (why != NULL) { /* nobody reads any more: end quietly; but messages that are lost are said */
+		if (why[0] != '\0') {
+			chat_say(c, "output: %s", why);
+			c->status = EXIT_CANNOT;
+		}
 		chat_close(c);
 		if (!c->open)
 			chat_stop(c, c->status);
@@ -335,8 +339,6 @@ static void chat_start(struct chat *c)
 
 static void chat_fini(struct chat *c)
 {
-	if (c->output != NULL)
-		sink_finish(c->output);
 	peer_free(c->peer);
 	source_free(c->input);
 	term_free(c->term);
@@ -362,6 +364,7 @@ int chat_run(const struct chat_conf *conf, const char *url)
 	if (chat_check(&c, url, &err) == 0 && env_init(&c.env, &conf->client, &status, &err) == 0) {
 		chat_start(&c);
 		loop_run(c.env.loop);
+		sink_finish(c.output);
 		status = c.status;
 	} else {
 		out_die("wscat", &err, status);

@@ -67,8 +67,10 @@ void chat_on_input(void *arg, struct span bytes, const char *why)
 {
 	struct chat *c = arg;
 
-	if (why != NULL)
+	if (why != NULL) {
 		chat_say(c, "input: %s", why);
+		c->status = EXIT_CANNOT;
+	}
 	if (bytes.len > 0) {
 		chat_take_input(c, bytes);
 	} else {

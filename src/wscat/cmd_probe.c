@@ -278,6 +278,15 @@ static const char *judge_record(const json_t *record)
 		       : "a record of another major version than outbore/1";
 }
 
+static void bad_input(struct run *r)
+{
+	struct err err;
+
+	err_sys(&err, "standard input");
+	out_die("wscat probe", &err, 0);
+	worsen(r, EXIT_CANNOT);
+}
+
 static void read_records(struct run *r, struct probe *own)
 {
 	char *line = NULL;
@@ -301,6 +310,8 @@ static void read_records(struct run *r, struct probe *own)
 		json_decref(record);
 	}
 	free(line);
+	if (ferror(stdin) != 0)
+		bad_input(r);
 	if (own->count > 0)
 		finish(r, own);
 }

@@ -47,6 +47,12 @@ int fsx_read(const char *path, struct buf *out, struct err *err)
 	return rc;
 }
 
+int fsx_read_input(const char *path, struct buf *out, struct err *err)
+{
+	return strcmp(path, "-") == 0 ? fsx_read_fd(STDIN_FILENO, "standard input", out, err)
+				      : fsx_read(path, out, err);
+}
+
 int fsx_write_all(int fd, struct span bytes)
 {
 	while (bytes.len > 0) {

@@ -10,6 +10,8 @@
 /* Append the file's contents to out, whose ceiling is the limit. Only regular files, pipes and character devices;
  * "-" is no special name. -1 with a message that names the path. */
 int fsx_read(const char *path, struct buf *out, struct err *err);
+/* The same, but "-" is standard input, whatever that is: a socket has no path that could be opened. */
+int fsx_read_input(const char *path, struct buf *out, struct err *err);
 /* Write the bytes beside path and rename over it: readers see the old or the new file, never half of one. The file
  * and its directory are synced. mode is exact, whatever the umask. */
 int fsx_write(const char *path, struct span bytes, mode_t mode, struct err *err);

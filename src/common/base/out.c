@@ -1,4 +1,10 @@
 /* NDJSON records, escaping, and the one place that prints an error. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "common/base/out.h"
 #include "common/base/utf8.h"
 
@@ -35,6 +41,38 @@ void out_escape(struct span bytes, struct buf *to)
 		buf_add(to, bytes.p, n);
 		bytes = span_skip(bytes, n);
 	}
+}
+
+void out_guard_std(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+			open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY); /* gets the lowest: fd */
+}
+
+/* An error of a write that was not the last one left no errno to ask. */
+static bool reader_is_gone(int error)
+{
+	struct pollfd out = {.fd = STDOUT_FILENO};
+
+	return error == EPIPE || (error == 0 && poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0);
+}
+
+int out_finish(const char *program, int code)
+{
+	struct err err;
+
+	errno = 0;
+	int error = fflush(stdout) == EOF ? errno : 0;
+	if (error == 0 && ferror(stdout) == 0)
+		return code;
+	if (!reader_is_gone(error)) {
+		err_set(&err, "standard output: %s",
+			error != 0 ? strerrordesc_np(error) : "could not be written");
+		out_die(program, &err, OUT_CANNOT);
+		return code <= 1 ? OUT_CANNOT : code;
+	}
+	return code;
 }
 
 int out_die(const char *program, const struct err *err, int code)

@@ -9,6 +9,7 @@
 #include "common/base/err.h"
 
 #define OUT_SCHEMA "outbore/1"
+#define OUT_CANNOT 3 /* the exit status of all programs that could not do it */
 
 /* A fresh record with schema, kind and tool set. The caller owns it. */
 json_t *out_record(const char *kind, const char *tool);
@@ -16,6 +17,11 @@ json_t *out_record(const char *kind, const char *tool);
 int out_line(FILE *to, json_t *record);
 /* Append bytes so that no terminal is driven by them: control bytes and bytes that are not UTF-8 as \xNN. */
 void out_escape(struct span bytes, struct buf *to);
+/* First of all in main: what stands in for a standard stream that is closed fails just the same, and keeps other files from
+ * getting its number. */
+void out_guard_std(void);
+/* Last of all in main: what could not be written to stdout is said, unless nobody reads it, and makes 0 and 1 OUT_CANNOT. */
+int out_finish(const char *program, int code);
 /* Print "PROGRAM: message" on stderr and return code, for main's last line. */
 int out_die(const char *program, const struct err *err, int code);
 

@@ -145,8 +145,7 @@ int manage_begin(struct manage *m, const struct opt_program *program, int argc, 
 
 int manage_end(struct manage *m, int status)
 {
-	if (fflush(stdout) != 0 && status == EXIT_OK)
-		status = EXIT_CANNOT;
+	status = out_finish(m->program->name, status);
 	api_free(m->api);
 	cert_free(&m->cert);
 	free(m->cert_path);
