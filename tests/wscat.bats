@@ -402,6 +402,21 @@ PY
 }
 
 # bats test_tags=slow
+@test "serve: what is wrong with its options is said, not guessed at" {
+  fails 2 'no HOST:PORT' "$wscat" serve --listen 127.0.0.1:99999
+  fails 2 'has no port' "$wscat" serve --listen 127.0.0.1
+  fails 2 '--close-code is 1000 to' "$wscat" serve --close-code 1006
+}
+
+@test "bench: connections that are all lost before the time is over" {
+  serve --drop-after 5
+  run -1 "$wscat" bench -c 2 -t 60s --warm-up 0s --json "$url"
+  [ "$(jq -c '[.took_ms < 60000, .ws.bench.messages <= 10, .ws.bench.failed]' <<<"$output")" = '[true,true,2]' ]
+  run -1 "$wscat" bench -c 2 -t 60s --warm-up 60s --json "$url"
+  [ "$(jq -c '[.took_ms, .ws.bench.messages]' <<<"$output")" = '[0,0]' ]
+  fails 2 '--http2 needs wss://' "$wscat" bench --http2 "$url"
+}
+
 @test "serve: ten thousand connections in 100 MB" {
   # Each end needs a descriptor for each of them.
   ulimit -n 12000 || skip 'too few descriptors'
