@@ -123,6 +123,33 @@ certificate() {
   [[ $stderr == *'pong "" after '* ]]
 }
 
+@test "wscat: a server that talks on after the close frame does not keep it" {
+  start talker python3 -c 'import base64, hashlib, re, socket
+server = socket.create_server(("127.0.0.1", 0))
+print("port", server.getsockname()[1], flush=True)
+while True:
+    to, _ = server.accept()
+    key = re.search(rb"sec-websocket-key: *(\S+)", to.recv(65536), re.I)[1]
+    accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+    to.sendall(b"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+               b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+    try:
+        while True:
+            to.sendall(b"\x81\x02hi\x89\x01p")
+    except OSError:
+        pass'
+  wait_for talker.out port
+  local port
+  port=$(sed -n 's/port //p' "$(file_of talker.out)")
+  run -1 --separate-stderr timeout 60 "$wscat" -1 --wait -1s "ws://127.0.0.1:$port/" </dev/null
+  [ "$output" = hi ]
+  [[ $stderr == *'no close frame came'* ]] || fail_with "$stderr"
+  start client "$wscat" "ws://127.0.0.1:$port/"
+  wait_for client.out hi
+  stop client
+  [ "$exit_status" = 143 ]
+}
+
 @test "wscat: subprotocols, offered and chosen" {
   serve --subprotocol b --subprotocol c
   run -0 --separate-stderr "$wscat" -s a -s b --show handshake "$url" </dev/null

@@ -33,13 +33,21 @@ void chat_close(struct chat *c)
 	peer_close(c->peer, (int)c->conf->close_code, span_str(c->conf->close_reason));
 }
 
+/* Nobody waits for what may still come. */
+static void chat_close_soon(struct chat *c)
+{
+	chat_close(c);
+	if (c->open)
+		peer_hurry(c->peer);
+}
+
 static void chat_on_signal(struct chat *c, int signum)
 {
 	bool again = c->signal != 0;
 
 	c->signal = signum;
 	if (c->open && !again)
-		chat_close(c);
+		chat_close_soon(c);
 	else
 		chat_stop(c, EXIT_SIGNAL + signum);
 }
@@ -65,7 +73,7 @@ static void chat_on_output(void *arg, const char *why)
 			chat_say(c, "output: %s", why);
 			c->status = EXIT_CANNOT;
 		}
-		chat_close(c);
+		chat_close_soon(c);
 		if (!c->open)
 			chat_stop(c, c->status);
 	} else if (c->open) {
@@ -88,7 +96,7 @@ static void chat_on_message(void *arg, enum ws_opcode opcode, struct span messag
 	term_show(c->term);
 	c->received++;
 	if (c->conf->count > 0 && c->received == c->conf->count)
-		chat_close(c);
+		chat_close_soon(c);
 	else if (buf_len(out) >= OUT_HIGH)
 		peer_pause(c->peer, true);
 }
@@ -136,7 +144,7 @@ static void chat_on_no_pong(void *arg)
 
 static void chat_on_wait(void *arg)
 {
-	chat_close(arg);
+	chat_close_soon(arg);
 }
 
 static void chat_on_retry(void *arg)
@@ -162,7 +170,7 @@ static void chat_on_open(void *arg)
 	for (size_t i = 0; i < c->conf->send.count && c->records < c->conf->send.count; i++)
 		chat_send_record(c, span_str(c->conf->send.items[i]));
 	if (c->signal != 0)
-		chat_close(c);
+		chat_close_soon(c);
 	else if (c->input_over && !c->closing)
 		chat_end_input(c);
 	chat_arm_input(c);

@@ -239,7 +239,7 @@ static void peer_read(struct peer *p)
 			loop_timer_start(&p->timer, PEER_BODY_QUIET_MS);
 		if (p->state == PEER_LINGER)
 			continue; /* nothing counts after the close */
-		if (p->state == PEER_OPEN && p->report.at.close_sent > 0)
+		if (p->state == PEER_OPEN && p->report.at.close_sent > 0 && !p->hurry)
 			loop_timer_start(&p->timer, PEER_CLOSE_MS); /* messages that were under way */
 		buf_add(&p->in, bytes, (size_t)n);
 		peer_take(p);
@@ -408,6 +408,14 @@ void peer_close(struct peer *p, int code, struct span reason)
 	ws_conn_pause(p->conn, false);
 	loop_timer_start(&p->timer, PEER_CLOSE_MS);
 	loop_defer(p->env->loop, &p->flush);
+}
+
+void peer_hurry(struct peer *p)
+{
+	if (p->hurry || p->state != PEER_OPEN)
+		return;
+	p->hurry = true;
+	loop_timer_start(&p->timer, PEER_CLOSE_MS);
 }
 
 void peer_pause(struct peer *p, bool paused)

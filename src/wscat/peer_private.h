@@ -45,7 +45,7 @@ struct peer {
 	struct http1_body body;
 	struct ws_conn *conn;
 	struct h2pipe *h2; /* NULL over HTTP/1.1 */
-	bool eof, paused;
+	bool eof, paused, hurry;
 	struct peer_report report;
 };
 
