@@ -168,11 +168,16 @@ static struct source_item *from_record(json_t *record)
 	return item;
 }
 
+static const char *line_name(const struct source *s, struct source_item *item)
+{
+	return arena_printf(&item->target.arena, "standard input, line %zu", s->lines);
+}
+
 static struct source_item *broken_line(struct source *s, const char *why)
 {
 	struct source_item *item = item_new("");
 
-	item->url = arena_printf(&item->target.arena, "standard input, line %zu", s->lines);
+	item->url = line_name(s, item);
 	err_set(&item->error, "not a record: %s", why);
 	s->broken_lines++;
 	return item;
@@ -227,8 +232,12 @@ static struct source_item *next_line(struct source *s)
 	if (end == LINE_LONG)
 		return broken_line(s, "longer than is allowed");
 	json_t *record = json_loadb(buf_span(&s->line).p, buf_len(&s->line), JSON_ALLOW_NUL, &why);
-	if (json_is_object(record))
-		return from_record(record);
+	if (json_is_object(record)) {
+		struct source_item *item = from_record(record);
+		if (item->error.text[0] != '\0' && item->url[0] == '\0')
+			item->url = line_name(s, item);
+		return item;
+	}
 	bool parsed = record != NULL;
 	json_decref(record);
 	return broken_line(s, parsed ? "no object" : why.text);
