@@ -330,6 +330,21 @@ for s in suites:
   [ "$(stat -c %a fix.yml)" = 640 ]
 }
 
+@test "lint: --fix writes where a link leads, and the file stays its owner's" {
+  printf 'ingress:\n  - hostname: A.example.com\n    service: http://127.0.0.1:1\n  - service: http_status:404\n' >real.yml
+  mkdir sub
+  ln -s ../real.yml sub/link.yml
+  chmod 600 real.yml
+  ((EUID != 0)) || chown 12345:23456 real.yml
+  local owner
+  owner=$(stat -c %u:%g:%a real.yml)
+  run -0 "$lint" --fix sub/link.yml
+  [ -L sub/link.yml ]
+  grep -q 'hostname: a.example.com' real.yml
+  [ "$(stat -c %u:%g:%a real.yml)" = "$owner" ]
+  [ -z "$(find . -name "real.yml?*")" ]
+}
+
 @test "lint: --fix mends configurations inside of manifests, where they are literal blocks" {
   cat >cm.yml <<'END'
 apiVersion: v1
