@@ -458,6 +458,22 @@ YAML
   [[ $output = *'overwrite-stronger'*'line 3 of the policy puts "SAMEORIGIN" in its place'* ]]
 }
 
+@test "hdrcheck: a cookie of a hop's own beside that of the app is added, the same one twice is doubled" {
+  start_app
+  run --separate-stderr "$hdrcheck" --json --hop "lb=$app/a?header=Set-Cookie:sid=1&header=Set-Cookie:SRV=b" \
+    --hop "app=$app/b?header=Set-Cookie:sid=2"
+  [ "$(jq -c '[.findings[].id | select(startswith("hop-"))]' <<<"$output")" = '[]' ] || fail_with "$output"
+  run --separate-stderr "$hdrcheck" --json --hop "lb=$app/a?header=Set-Cookie:sid=1&header=Set-Cookie:sid=3" \
+    --hop "app=$app/b?header=Set-Cookie:sid=2"
+  [ "$(jq -c '[.findings[].id | select(startswith("hop-"))]' <<<"$output")" = '["hop-doubled"]' ]
+}
+
+@test "hdrcheck: the value of a cookie without a name is left out too" {
+  run -1 --separate-stderr "$hdrcheck" --json - < <(record https://a.example/ 200 'Set-Cookie: topsecret; Path=/' 'Set-Cookie: =topsecret')
+  [ "$(jq -c '[.response.headers[][1]]' <<<"$output")" = '["...; Path=/","=..."]' ]
+  [[ $output != *topsecret* ]]
+}
+
 @test "hops that a record names are compared, and their record kept" {
   start_app
   jq -nc --arg app "$app" '{schema: "outbore/1", kind: "match", tool: "ingress-lint", x: 1, target: {url: "https://never.invalid/",
