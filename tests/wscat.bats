@@ -360,6 +360,8 @@ PY
   fails 2 'exclude each other' "$wscat" --hex --base64 ws://x/
   fails 2 'the handshake sets it' "$wscat" -H 'Host: x' ws://x/
   fails 2 'not NAME: VALUE' "$wscat" -H $'X: a\nb' ws://x/
+  fails 2 '--host' "$wscat" --host $'a\r\nX: b' ws://x/
+  fails 2 '--host' "$wscat" --host '' ws://x/
   fails 2 'neither on, off nor parameters' "$wscat" --compression fast ws://x/
   run -0 "$wscat" --help
   [[ $output == 'usage: wscat [OPTIONS] URL'* ]]
