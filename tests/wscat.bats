@@ -301,6 +301,13 @@ PY
   [ "$exit_status" = 0 ]
 }
 
+@test "wscat: the pauses between attempts grow" {
+  start client "$wscat" --reconnect ws://127.0.0.1:1/
+  wait_for client.err 'again in' 3
+  stop client INT
+  awk '/again in/ && ++n {if ($4 < 2 ^ n / 4 || $4 > 2 ^ n / 2) bad = 1} END {exit bad || n < 3}' client.err || fail_with "$(cat client.err)"
+}
+
 @test "wscat: variables stand for options, and the command line comes first" {
   serve
   export OUTBORE_WSCAT_COUNT=1 OUTBORE_WSCAT_SEND=from-a-variable OUTBORE_WSCAT_QUIET=true
