@@ -444,6 +444,15 @@ PY
   fails 2 '--close-code is 1000 to' "$wscat" serve --close-code 1006
 }
 
+@test "bench: a message that could not go when it was due is charged from then on" {
+  # Nothing comes back for a second, in which more are due than may be under way; all of those that are answered then were due
+  # in its first half.
+  { printf 'expect\nwait 1s\n' && yes 'send wwww' | head -n 9000; } >stall
+  serve --script stall
+  run --separate-stderr "$wscat" bench -c 1 -S 4 -R 20000 -t 1500ms --warm-up 0s --json "$url"
+  [ "$(jq '.ws.bench.round_trip_ms.min > 300' <<<"$output")" = true ] || fail_with "$output"
+}
+
 @test "bench: connections that are all lost before the time is over" {
   serve --drop-after 5
   run -1 "$wscat" bench -c 2 -t 60s --warm-up 0s --json "$url"
