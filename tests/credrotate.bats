@@ -18,6 +18,7 @@ start_sim() {
   [[ -e b.json ]] || cp a.json b.json
   cp a.json first.json
   echo sim-token >token
+  : >sim.out # the line of one before it would be taken for its own
   # shellcheck disable=SC2086 # any number of words
   "$peers/rotation_sim.py" first.json "$@" a="$PWD/a.json,${a_kind:-reload}" b="$PWD/b.json,watch" ${more_connectors:-} \
     >sim.out 2>sim.err 3>&- &
@@ -155,6 +156,40 @@ assert count > 5' "$top/share/schema/rotation.json"
   [ "$(sim_state | jq .version)" = 2 ]
   assert_rotated
   run -0 both adopt # nothing to do
+  [[ $output == *"done: ok: all targets hold the current secret"* ]]
+  assert_rotated
+}
+
+@test "credrotate: adopt goes on where some targets have the current secret, and some not" {
+  kill "$(cat sim.pid)"
+  a_kind=watch start_sim "$PWD"
+  target_a="file:$PWD/a.json" # nothing that would have it register again
+  sim_do rotate
+  jq -c --arg s "$(sim_state | jq -r .secret)" '.TunnelSecret = $s' first.json >a.json
+  run -1 both verify # and the connector of a has registered
+  [[ $output == *"2 live connector(s), 1 of them with another secret"* ]]
+  run -0 both adopt --rejoin-timeout 2s
+  assert_rotated
+  run -0 both verify
+}
+
+@test "credrotate: adopt brings back who is locked out" {
+  sim_do rotate
+  curl -sf -X DELETE -H 'Authorization: Bearer sim-token' \
+    "$sim/client/v4/accounts/0123456789abcdef0123456789abcdef/cfd_tunnel/$tunnel_id/connections"
+  run -1 both verify
+  [[ $output == *" 0 live connector(s)"* ]]
+  run -0 both adopt --rejoin-timeout 2s
+  assert_rotated
+  run -0 both verify
+}
+
+@test "credrotate: revoke without a target to install the new secret in is refused" {
+  run -2 rotate_with revoke --yes
+  [[ $output == *"--target is missing"* ]]
+  [ "$(sim_state | jq .version)" = 1 ]
+  run -0 both revoke --yes
+  run -0 rotate_with revoke --yes # those of the run before
   assert_rotated
 }
 
@@ -165,6 +200,22 @@ assert count > 5' "$top/share/schema/rotation.json"
   assert_rotated
 }
 
+@test "credrotate: an answer that cannot be written is an error, and a rotation goes on" {
+  run -0 both rotate --records /dev/full
+  [[ $output == *"credrotate: /dev/full: "* ]]
+  assert_rotated
+  for command in status "verify --json"; do
+    exit_status=0
+    # shellcheck disable=SC2086 # an option
+    rotate_with $command >/dev/full 2>err || exit_status=$?
+    [ "$exit_status" = 3 ]
+    grep -q '^credrotate: stdout: ' err
+    # shellcheck disable=SC2086 # an option
+    rotate_with $command 2>err | true
+    run ! grep stdout err
+  done
+}
+
 @test "credrotate: the audit log is a chain" {
   run -0 both rotate
   run -0 both rotate
@@ -173,6 +224,9 @@ assert count > 5' "$top/share/schema/rotation.json"
   sed -i '1s/"exit":0/"exit":1/' audit.log
   run -1 "$credrotate" audit --audit audit.log
   [[ $output == *"line 2 does not follow"* ]]
+  run -3 "$credrotate" audit --audit nosuch
+  run -3 "$credrotate" audit --audit .
+  [[ $output == "credrotate: .: Is a directory" ]]
 }
 
 # record ID NAME CREATED: of `tunnel list --json`, as much as counts.
@@ -214,6 +268,8 @@ SCRIPT
   run -0 --separate-stderr "$credrotate" rotate --older-than 90d --dry-run - <lines
   [[ $output == "$tunnel_id  ancient  "*" days" ]]
   run -3 --separate-stderr "$credrotate" rotate --older-than 90d --dry-run --json - <<<'no record'
+  run -3 "$credrotate" rotate --older-than 90d --dry-run - </
+  [[ $output == "credrotate: standard input: Is a directory" ]]
 }
 
 # rotate_records [OPTION...]: those of standard input, with one target for each tunnel.
@@ -270,6 +326,53 @@ rotate_records() {
   chmod 644 token
   run -2 both rotate
   [[ $output == *"everybody can read it"* ]]
+}
+
+@test "credrotate: a target the journal could not name, or given twice, is refused before anything is changed" {
+  cp a.json $'\xff.json'
+  run -2 rotate_with rotate --target "file:$PWD/"$'\xff.json' --target "$target_b"
+  [[ $output == *'\xff.json": is not UTF-8'* ]]
+  run -2 both rotate --target "$target_b"
+  [[ $output == *"\"$target_b\": is given twice; several processes that use one are replicas=N"* ]]
+  [ ! -e audit.log ]
+  [ "$(sim_state | jq .version)" = 1 ]
+}
+
+@test "credrotate: a fleet in motion is left alone" {
+  start_rotation --min-connection-age 1h
+  ended rotation
+  [ "$exit_status" = 3 ]
+  [[ $(<rotation.err) == *"a connection is younger than --min-connection-age: the fleet is in motion"* ]]
+  sim_do lose/b
+  start_rotation --preflight-watch 10ms
+  ended rotation
+  [ "$exit_status" = 3 ]
+  [[ $(<rotation.err) == *"had 2 connections and has 1: the fleet is in motion"* ]]
+  [ "$(sim_state | jq .version)" = 1 ]
+  run -0 both rotate
+}
+
+@test "credrotate: no connector of another make is reloaded, which would end it" {
+  kill "$(cat sim.pid)"
+  more_connectors=old=$PWD/first.json,cloudflared start_sim "$PWD"
+  start other sleep 300
+  target_a="file:$PWD/a.json,signal=reload,pidfile=$PWD/other.pid"
+  run -3 both rotate
+  [[ $output == *"signal=reload would end a connector of another make"* ]]
+  is_running other
+  [ "$(sim_state | jq .version)" = 1 ]
+}
+
+@test "credrotate: a target of another tunnel, or not of the current secret, is refused; --force-stale goes on" {
+  jq -c '.TunnelID = "22222222-2222-3333-4444-555555555555"' a.json >other.json
+  run -3 rotate_with rotate --target "file:$PWD/other.json"
+  [[ $output == *"holds the credentials of another tunnel, 22222222-"* ]]
+  jq -c '.TunnelSecret = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="' a.json >stale.json
+  run -3 both rotate --target "file:$PWD/stale.json,signal=exec,cmd=/bin/true"
+  [[ $output == *"stale.json: failed: does not hold the current secret"* ]]
+  [ "$(sim_state | jq .version)" = 1 ]
+  run -4 both rotate --target "file:$PWD/stale.json,signal=exec,cmd=/bin/true" --force-stale --on-failure stop --rejoin-timeout 1s
+  [ "$(secret_of stale.json)" = "$(sim_state | jq -r .secret)" ] # installed, and nobody there to take it up
 }
 
 # --- Crashes ---
@@ -339,6 +442,18 @@ points=(before:NEW NEW before:PREFLIGHT PREFLIGHT before:INTENT INTENT before:IN
 
 @test "credrotate: killed at any point, resume ends rotated" {
   table kill_case "${points[@]}"
+}
+
+@test "credrotate: what is done is on record before" {
+  while read -r point line; do
+    binary=$with_faults CREDROTATE_FAULT=$point run -137 both rotate
+    [ "$(tail -n 1 state/*/journal | jq -c '[.step, .target, .ok]')" = "$line" ]
+    run -0 both resume
+  done <<'LINES'
+file:renamed ["INSTALL",0,null]
+before:ROLLING.SIGNAL.0.ok ["SIGNAL",0,null]
+before:ROLLING.INSTALL.1.ok ["INSTALL",1,null]
+LINES
 }
 
 @test "credrotate: killed at any point where nothing overlaps, resume ends rotated" {
@@ -500,6 +615,25 @@ fault_case() {
   assert_rotated
 }
 
+@test "credrotate: a second one in a row is taken back too, though nobody has registered in between" {
+  target_a="file:$PWD/a.json,signal=exec,cmd=/bin/true"
+  for _ in 1 2 3; do
+    run -1 both rotate --rejoin-timeout 1s
+    [[ $output == *"the old secret is current, and all use it"* ]]
+    cmp a.json first.json
+    assert_rotated
+  done
+}
+
+@test "credrotate: after one was taken back, all hold the current secret under an earlier number" {
+  target_a="file:$PWD/a.json,signal=exec,cmd=/bin/true"
+  run -1 both rotate --rejoin-timeout 1s
+  sim_state | jq -e '.version == 3 and (.connectors | all(.version == 1))'
+  run -0 both verify
+  run -0 both adopt --rejoin-timeout 1s
+  run -0 both verify
+}
+
 @test "credrotate: stopped on failure, mended, resumed; or rolled back by hand" {
   target_a="file:$PWD/a.json,signal=exec,cmd=/bin/true"
   run -4 both rotate --rejoin-timeout 1s --on-failure stop
@@ -553,6 +687,34 @@ fault_case() {
   assert_rotated
 }
 
+@test "credrotate: a signal before anything is changed ends it as refused" {
+  start_rotation --preflight-watch 300s
+  within "$wait_s" grep -qs PREFLIGHT "state/$tunnel_id/journal"
+  stop rotation
+  [ "$exit_status" = 3 ]
+  [[ $(<rotation.err) == *"stopped by a signal in PREFLIGHT; nothing is changed"* ]]
+  run -0 rotate_with status
+  [[ $output == *"nothing was changed"* ]]
+}
+
+@test "credrotate: a signal ends the wait for records too" {
+  mkfifo lines
+  exec {fd}<>lines
+  # shellcheck disable=SC2016 # the shell that is started takes its own arguments
+  start rotation bash -c 'exec "$@" <lines' rotation "$credrotate" rotate --older-than 90d --api-url "$sim/client/v4" \
+    --account 0123456789abcdef0123456789abcdef --api-token-file token --state-dir state --audit audit.log \
+    --target "file:nosuch/%i" --json -
+  record "$tunnel_id" a 2020-01-01T00:00:00Z >&"$fd"
+  wait_for rotation.out '"exit":3'
+  stop rotation
+  exec {fd}>&-
+  [ "$exit_status" = 143 ]
+}
+
+has_taken_signal() {
+  grep -q '^ShdPnd:[^1-9a-f]*$' "/proc/$(pid_of rotation)/status"
+}
+
 has_child() {
   child=$(pgrep -P "$(pid_of rotation)" -x sleep)
 }
@@ -562,6 +724,7 @@ has_child() {
   start_rotation
   within "$wait_s" has_child
   signal rotation TERM
+  within "$wait_s" has_taken_signal # two that wait at once are one
   signal rotation TERM
   ended rotation
   [ "$exit_status" = 143 ]
@@ -625,6 +788,20 @@ os.setxattr("a.json", "security.selinux", b"system_u:object_r:etc_t:s0\0")' || s
   ln -s ..data/a.json mounted.json
   run -3 rotate_with rotate --target "file:$PWD/mounted.json"
   [[ $output == *"Kubernetes volume"*"k8s:NAMESPACE/NAME#KEY"* ]]
+}
+
+@test "credrotate: a file that cannot be replaced, or not be written anew, is found before anything is changed" {
+  sed 's/TunnelSecret/Tunnel\\u0053ecret/' a.json >escaped.json
+  run -3 rotate_with rotate --target "file:$PWD/escaped.json"
+  [[ $output == *"\"TunnelSecret\" is not written plainly"* ]]
+  cp a.json fixed.json
+  chattr +i fixed.json || skip "no attributes here"
+  run rotate_with rotate --target "file:$PWD/fixed.json"
+  chattr -i fixed.json
+  [ "$status" = 3 ]
+  [[ $output == *"fixed.json: cannot keep the old file beside it: Operation not permitted"* ]]
+  [ "$(sim_state | jq .version)" = 1 ]
+  assert_clean
 }
 
 @test "credrotate: a full disk is found before anything is changed" {

@@ -183,6 +183,7 @@ assert_nothing_lost() {
 }
 
 @test "credrotate: the connector at metrics= has to be the one, and tells what it carries" {
+  grace=5s
   start_fleet
   metrics_a=$(sed -n 's/.*connector starts.*metrics=//p' a.err)
   start ws "$peers/rotation_load.py" "$edge_http" --rate 0 --slow 0 --websockets 3 --grace 0

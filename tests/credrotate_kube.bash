@@ -24,6 +24,10 @@ start_pods() {
   within "$wait_s" has_connectors 2 2
 }
 
+# Mounted so, the secret stays as it was when the pod started: nothing joins before its rollout.
+by_subpath='.spec.template.spec.containers[0].volumeMounts[0] |= (.subPath = "credentials.json" |
+  .mountPath = "/etc/tunnel/credentials.json")'
+
 # has_connectors COUNT EACH: with so many connections each.
 has_connectors() {
   api GET "/$web_id/connections" | jq -e "length == $1 and all((.conns | length) == $2)" >/dev/null

@@ -76,8 +76,7 @@ teardown() {
   cat <<<"$(k get secret tunnel-token -o json | jq -r '.data.token | @base64d | @base64d' |
     jq -c '{AccountTag: .a, TunnelSecret: .s, TunnelID: .t}')" >web.json
   secret_manifest tunnel-credentials credentials.json web.json | k replace --validate=false -f -
-  deployment_manifest web '.spec.template.spec.containers[0].volumeMounts[0] |= (.subPath = "credentials.json" |
-    .mountPath = "/etc/tunnel/credentials.json")' | k replace --validate=false -f -
+  deployment_manifest web "$by_subpath" | k replace --validate=false -f -
   run -0 k rollout status deployment/web --timeout=30s
   within "$wait_s" has_connectors 2 2
   target="k8s:$ns/tunnel-credentials#credentials.json,rollout=deployment/web"
@@ -208,7 +207,7 @@ END
 }
 
 @test "credrotate: a missing right is named, by its verb" {
-  start_pods
+  start_pods "$by_subpath"
   kube_token=rotator-token
   run -7 rotate
   [[ $output == *"may not get"*"/secrets/tunnel-credentials; the role has to allow the verb get"* ]]

@@ -18,21 +18,25 @@ teardown() {
 
 # --- What does not come to its end ---
 
+are_all_of_version() {
+  api GET "/$web_id/connections" | jq -e "length == 2 and ([.[].conns[].tunnel_secret_version] | all(. == $1))" >/dev/null
+}
+
 @test "credrotate: a rollout that gets stuck is taken back" {
-  start_pods '.spec.progressDeadlineSeconds = 1'
+  start_pods '.spec.progressDeadlineSeconds = 5'
   control pods '{"web": 1}'
   run -1 rotate
   [[ $output == *"ProgressDeadlineExceeded"*"going back"*"the old secret is current, and all use it"* ]]
   [ "$(held)" = "$(secret_of first.json)" ]
   within "$wait_s" pods_are 2
-  api GET "/$web_id/connections" | jq -e '[.[].conns[].tunnel_secret_version] | all(. == 3)'
+  within "$wait_s" are_all_of_version 3
   run -0 rotate
   rotations 3
 }
 
 # Between a line of the journal and its "ok" lies an action; the table is of those that Kubernetes is asked in.
 @test "credrotate: killed at any point of a rollout, resume ends rotated, and rolls out once" {
-  start_pods
+  start_pods "$by_subpath"
   local point count=0
   for point in ROLLING.INSTALL.0 before:ROLLING.INSTALL.0.ok ROLLING.SIGNAL.0 before:ROLLING.SIGNAL.0.ok ROLLING.REJOIN.0 \
     before:ROLLING.REJOIN.0.ok; do
@@ -45,7 +49,7 @@ teardown() {
 }
 
 @test "credrotate: killed on the way back from a rollout, resume ends rolled back" {
-  start_pods '.spec.progressDeadlineSeconds = 1'
+  start_pods '.spec.progressDeadlineSeconds = 5'
   local point count=1
   for point in before:ROLLBACK.INSTALL.0.ok before:ROLLBACK.SIGNAL.0.ok before:ROLLED_BACK.ok; do
     control pods '{"web": 1}'
@@ -54,7 +58,7 @@ teardown() {
     [ "$(held)" = "$(secret_of first.json)" ]
     ((count += 2))
     within "$wait_s" pods_are 2
-    api GET "/$web_id/connections" | jq -e "length == 2 and ([.[].conns[].tunnel_secret_version] | all(. == $count))"
+    within "$wait_s" are_all_of_version "$count"
   done
 }
 
@@ -96,7 +100,7 @@ secrets_are() {
   run -0 rotate_with verify --immutable --target "$target"
   # an attempt that gets stuck leaves what was
   control pods '{"web": 1}'
-  k patch deployment web --type merge -p '{"spec": {"progressDeadlineSeconds": 1}}'
+  k patch deployment web --type merge -p '{"spec": {"progressDeadlineSeconds": 5}}'
   before=$(held tunnel-credentials-3)
   run -1 rotate --immutable
   secrets_are tunnel-credentials-3

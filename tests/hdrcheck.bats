@@ -602,7 +602,7 @@ letters = "abcdefghijklmnopqrstuvwxyz"
 names = [a + b + c for a in letters for b in letters for c in letters]
 print(json.dumps({"request_url": "https://a.example/", "status": 200, "headers": [["Content-Type", "text/html"], eval(sys.argv[1])],
   "body_snippet": eval(sys.argv[2])}))' "$1" "$2" >in
-  run -1 timeout 30 "$hdrcheck" --json - <in
+  run -1 timeout 60 "$hdrcheck" --json - <in
   [ "$(jq -r .kind <<<"$output")" = headers ]
 }
 

@@ -158,7 +158,7 @@ END
     done
     echo '  - service: http_status:404'
   } >many.yml
-  run -0 timeout 20 "$lint" --quiet many.yml
+  run -0 bash -c 'ulimit -t 20 && exec "$1" --quiet many.yml' . "$lint"
   [ -z "$output" ]
 }
 
@@ -434,7 +434,7 @@ END
   mkdir directory
   head -c 4096 /dev/zero >binary.yml
   truncate -s 100M huge.yml
-  run -3 --separate-stderr timeout 20 "$lint" --json none.yml directory binary.yml huge.yml refused.yml
+  run -3 --separate-stderr timeout 60 "$lint" --json none.yml directory binary.yml huge.yml refused.yml
   [ "${#stderr_lines[@]}" = 4 ]
   [ "$(jq -r .status <<<"$output" | paste -sd ' ')" = 'error error error error fail' ]
 }
@@ -457,7 +457,7 @@ END
     done
   } >bomb.yml
   { printf '%0.s[' {1..20000}; } >deep.yml
-  run -3 --separate-stderr timeout 20 "$lint" --json bomb.yml deep.yml good.yml
+  run -3 --separate-stderr timeout 60 "$lint" --json bomb.yml deep.yml good.yml
   [ "${#stderr_lines[@]}" = 2 ]
   [ "$(jq -r .status <<<"$output" | paste -sd ' ')" = 'error error ok' ]
   [ "$(jq -r .ingress.valid <<<"$output" | paste -sd ' ')" = 'false false true' ]
@@ -466,7 +466,7 @@ END
   [ "$stderr" = 'ingress-lint: latin.yml: is no text in UTF-8 or UTF-16' ]
   jq -e '.ingress.error_class == "yaml-syntax"' <<<"$output"
   for file in latin.yml bomb.yml; do
-    run -3 --separate-stderr timeout 20 "$lint" rule --json --config "$file" https://app.example.com/
+    run -3 --separate-stderr timeout 60 "$lint" rule --json --config "$file" https://app.example.com/
     [ "${#stderr_lines[@]}" = 1 ]
     [ "$(jq -r .ingress.error_class <<<"$output")" = yaml-syntax ]
   done

@@ -280,6 +280,14 @@ start_origin() {
   export origin_port
 }
 
+# let_end ID COUNT: the origin's answer to /step?n=COUNT&id=ID.
+let_end() {
+  local i
+  for ((i = 0; i < $2; i++)); do
+    curl -sf "http://127.0.0.1:$origin_port/ack?id=$1" -o /dev/null
+  done
+}
+
 # start_tunnel: origin, edge and connector, all hosts to the origin.
 start_tunnel() {
   credentials web

@@ -14,7 +14,7 @@ teardown() {
 
 # refuses STATUS EXPECTED COMMAND...: one line on stderr that begins so, nothing on stdout.
 refuses() {
-  run "-$1" --separate-stderr timeout 20 "${@:3}"
+  run "-$1" --separate-stderr timeout 60 "${@:3}"
   [ -z "$output" ] || fail_with "on stdout: $output"
   [ "${#stderr_lines[@]}" = 1 ] || fail_with "not one line: $stderr"
   [[ $stderr == "$2"* ]] || fail_with "not '$2': $stderr"
@@ -146,7 +146,7 @@ certificate() {
   credentials web
   start_edge
   # shellcheck disable=SC2016
-  run -0 --separate-stderr timeout 20 bash -c '
+  run -0 --separate-stderr timeout 60 bash -c '
     { "$1" run --edge "$2" --edge "$2" --cacert "$3" --cred-file web.json --metrics 127.0.0.1:0 --loglevel warn --url http_status:204 --json
       echo $? >status; } | head -n 1
     cat status' bash "$tunnel" "$edge_tunnel" "$cacert"
@@ -279,6 +279,22 @@ END
   grep -q -E '^public-http 127\.0\.0\.1:[1-9][0-9]*$' edge.err
   [ ! -s edge.out ]
   [ "$(stat -c %a dev/ca.key dev/tunnel.key dev/public.key dev | paste -sd' ')" = '600 600 600 700' ]
+}
+
+# nothing_in_its_place NAME: standard input and both outputs of a process are /dev/null.
+nothing_in_its_place() {
+  local pid
+  pid=$(pid_of "$1")
+  [ "$(readlink "/proc/$pid/fd/0" "/proc/$pid/fd/1" "/proc/$pid/fd/2" | paste -sd' ')" = '/dev/null /dev/null /dev/null' ]
+}
+
+@test "cli: where a standard stream is closed, no file or connection gets its number" {
+  # shellcheck disable=SC2016 # the shell that is started takes its own arguments
+  start edge bash -c 'exec "$@" 0<&- 1>&- 2>&-' edge "$tunnel" edge --listen-http 127.0.0.1:0 --tunnel-listen 127.0.0.1:0 \
+    --dev dev --loglevel debug
+  within "$wait_s" nothing_in_its_place edge
+  run -3 bash -c "'$tunnel' edge token make --store edge.db >&-"
+  [[ $output == "tunnel edge token: stdout: Bad file descriptor" ]]
 }
 
 # --- tunnel ready, and what it asks ---

@@ -14,16 +14,10 @@ ends_with() {
   [ "$exit_status" = "$2" ] || fail_with "$1 ended with $exit_status" "$(tail -n 5 "$(file_of "$1.err")")"
 }
 
-# a_slow_answer: a visitor in the middle of one; `let_end` lets it end.
+# a_slow_answer: a visitor in the middle of one; `let_end slow 3` lets it end.
 a_slow_answer() {
   start visitor "$peers/visitor.py" steps "$edge_http" '/step?n=3&id=slow'
   within "$wait_s" metric_is "$edge_metrics" outbore_edge_requests_active 1
-}
-
-let_end() {
-  for _ in 1 2 3; do
-    curl -sf "http://127.0.0.1:$origin_port/ack?id=slow" -o /dev/null
-  done
 }
 
 # bats test_tags=interop
@@ -45,7 +39,7 @@ let_end() {
   is_running connector
   run -0 fetch /echo -o /dev/null -w '%{http_code}'
   [ "$output" = 530 ]
-  let_end
+  let_end slow 3
   ended visitor
   [ "$(value '.events | length' visitor)" = 3 ]
   ends_with connector 0
@@ -59,7 +53,7 @@ let_end() {
   wait_for edge.err 'unregistered' 2
   run -0 curl -s -o /dev/null -w '%{http_code}' "http://$connector_metrics/ready"
   [ "$output" = 503 ]
-  let_end
+  let_end slow 3
   ends_with connector 0
 }
 
@@ -71,7 +65,7 @@ let_end() {
   wait_for edge.err 'unregistered' 2
   is_running connector
   signal connector TERM
-  ended connector 3
+  ended connector 15
 }
 
 @test "lifecycle: the grace period bounds how long the connector waits" {
@@ -81,7 +75,7 @@ let_end() {
   start_connector connector --url "http://127.0.0.1:$origin_port" --grace-period 1s
   a_slow_answer
   signal connector TERM
-  ended connector 5
+  ended connector 20
   [ "$exit_status" = 0 ]
 }
 
@@ -130,7 +124,7 @@ let_end() {
   signal edge TERM
   wait_for edge.err draining
   run -7 fetch /echo # nobody listens
-  let_end
+  let_end slow 3
   ended visitor
   [ "$(value '.events | length' visitor)" = 3 ]
   ends_with edge 0
@@ -209,13 +203,13 @@ more_requests_than() {
   wait_for edge.err draining
   is_running edge
   signal edge INT
-  ended edge 3
+  ended edge 15
   [ "$exit_status" = 0 ]
   start_edge --credentials web.json --route '*=web' --grace-period 1s
   wait_for edge.err '(^|[^n])registered ' 1
   a_slow_answer
   signal edge TERM
-  ended edge 5
+  ended edge 20
   [ "$exit_status" = 0 ]
   grep -q 'grace period over' "$BATS_TEST_TMPDIR/edge.err"
 }
@@ -233,4 +227,30 @@ more_requests_than() {
     [ "$(fetch /upload -d hello | jq .length)" = 5 ]
     [ "$(fetch '/bytes?n=10' -o /dev/null -w '%{http_code}')" = 200 ]
   done
+}
+
+# --- Silence: a PING after 15 s without a byte, and as long for its answer ---
+
+# bats test_tags=slow
+@test "lifecycle: a peer that is stopped is given up, and found again" {
+  connections=1 start_tunnel
+  signal connector STOP
+  wait_s=60 wait_for edge.err 'reason="no answer to PING"'
+  signal connector CONT
+  wait_s=60 wait_for edge.err '(^|[^n])registered ' 2
+  [ "$(fetch '/bytes?n=1' | sha256sum)" = "$(sum_of 1)  -" ]
+}
+
+# bats test_tags=slow
+@test "lifecycle: who was stopped himself hears first what came meanwhile" {
+  connections=1 start_tunnel
+  signal connector STOP
+  sleep 35 # the edge has asked
+  signal edge STOP
+  signal connector CONT
+  sleep 13 # it has been answered, and its patience is over
+  signal edge CONT
+  [ "$(fetch '/bytes?n=1' | sha256sum)" = "$(sum_of 1)  -" ]
+  run ! grep 'no answer to PING' "$(file_of edge.err)" "$(file_of connector.err)"
+  [ "$(metric "$edge_metrics" outbore_edge_registrations_total)" = 1 ]
 }

@@ -38,7 +38,7 @@ signal.pause()"
   [ "$((after - before))" -le 5 ]
   [ "$(grep -c 'no file descriptor left' edge.err)" -le 20 ]
   stop visitors
-  within 10 is_answered "$edge_http"
+  within "$wait_s" is_answered "$edge_http"
 }
 
 @test "limits: a service that ends HTTP/2 connections after 100 requests loses none" {
@@ -62,7 +62,7 @@ http {
 }
 CONF
   start service nginx -e stderr -p "$PWD" -c "$PWD/nginx.conf"
-  within 10 curl -sk -o /dev/null --unix-socket nginx.sock https://nginx/
+  within "$wait_s" curl -sk -o /dev/null --unix-socket nginx.sock https://nginx/
   start_connector connector --url "unix+tls:$PWD/nginx.sock" --no-tls-verify --http2-origin
   [ "$(fetch /)" = HTTP/2.0 ]
   for i in {1..3000}; do

@@ -35,7 +35,7 @@ typed() {
   start_api "$1"
   mapfile -t words < <(recorded '.command[2:][]')
   exit_status=0
-  timeout 20 "$tunnel" "${words[@]}" >out 2>err || exit_status=$?
+  timeout 60 "$tunnel" "${words[@]}" >out 2>err || exit_status=$?
 }
 
 # replays VECTOR: the same requests, standard output and status (0 or not) as recorded, in our program's name, and the
@@ -69,7 +69,7 @@ same_file() {
 
 # refuses STATUS EXPECTED COMMAND...: one line on stderr that has it, nothing on stdout.
 refuses() {
-  run "-$1" --separate-stderr timeout 20 "${@:3}"
+  run "-$1" --separate-stderr timeout 60 "${@:3}"
   [ -z "$output" ] || fail_with "on stdout: $output"
   [ "${#stderr_lines[@]}" = 1 ] || fail_with "not one line: $stderr"
   [[ $stderr == *"$2"* ]] || fail_with "not '$2': $stderr"
@@ -180,6 +180,28 @@ refuses() {
   [ -s other.json ]
 }
 
+@test "manage: delete removes credentials beside the cert.pem that is named, or says that they are left" {
+  start_managed
+  mkdir elsewhere
+  mv "$HOME/.cloudflared/cert.pem" elsewhere/
+  export TUNNEL_ORIGIN_CERT=elsewhere/cert.pem
+  "$tunnel" create home
+  files=(elsewhere/*.json)
+  [ -s "${files[0]}" ]
+  "$tunnel" delete home
+  [ ! -e "${files[0]}" ]
+  ((EUID == 0)) || return 0
+  "$tunnel" create home
+  files=(elsewhere/*.json)
+  chattr +i "${files[0]}" || skip "no attributes here"
+  run --separate-stderr "$tunnel" delete --json home
+  chattr -i "${files[0]}"
+  [ "$status" = 1 ]
+  [[ $stderr == *"its credentials file is left: remove it"* ]]
+  are_records tunnel <<<"$output"
+  [ "$(jq -r .status <<<"$output")" = warn ]
+}
+
 @test "manage: the address comes from the option, else the variable, else config.yml" {
   start_api list-ok
   url=$TUNNEL_API_URL
@@ -233,6 +255,26 @@ start_managed() {
   run -0 "$tunnel" list --show-deleted --json
   are_records tunnel <<<"$output"
   [ "$(jq -r '.tunnel.deleted_at == null' <<<"$output")" = false ]
+}
+
+@test "manage: what cannot be printed is an error, as text and as records; a reader that has gone is none" {
+  start_managed
+  "$tunnel" create home
+  for command in list "list --json" "list -o json" "info home" "info --json home" "token home" "config get home" \
+    "config --json get home" "edge audit --store edge.db" "edge audit --store edge.db --json" "edge token list --store edge.db" \
+    "edge token list --store edge.db --json"; do
+    exit_status=0
+    # shellcheck disable=SC2086 # words
+    "$tunnel" $command >/dev/full 2>err || exit_status=$?
+    [ "$exit_status" = 3 ] || fail_with "$command: $exit_status"
+    grep -q '^tunnel .*: stdout: ' err || fail_with "$command: $(<err)"
+  done
+  mkfifo pipe
+  exec {reader}<>pipe
+  exec {writer}>pipe
+  exec {reader}<&-
+  "$tunnel" list --json 1>&"$writer" 2>err
+  [ ! -s err ]
 }
 
 @test "manage: the records of all commands fit their schema" {

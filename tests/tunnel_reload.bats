@@ -84,12 +84,6 @@ slow_is_running() {
   wait_for origin.out . # it says so once it has begun
 }
 
-let_end() {
-  for _ in 1 2 3; do
-    curl -sf "http://127.0.0.1:$origin_port/ack?id=slow" -o /dev/null
-  done
-}
-
 @test "reload: SIGHUP registers a second set before the first one leaves, whose requests end" {
   take first second
   slow_script
@@ -109,7 +103,7 @@ let_end() {
   # The old set still has the request.
   metric_is "$connector_metrics" cloudflared_tunnel_active_streams 1
   [ "$(value 'select(.event == "closed").link' edge | wc -l)" = 1 ]
-  let_end
+  let_end slow 3
   wait_for edge.out '"closed"' 2
   [ "$(value 'select(.id == "slow") | [.status, .reset]' edge)" = '[200,null]' ]
   [ "$(value 'select(.event == "unregistered").connector' connector | sort -u)" = "$old" ]
@@ -295,7 +289,7 @@ let_end() {
   take first second third
   reload third
   is_running connector
-  let_end
+  let_end slow 3
   ended connector
   [ "$exit_status" = 0 ]
   [ "$(registered third)" = 0 ]
@@ -380,7 +374,7 @@ visit() {
   # The first set has left nineteen sets ago, and still has its requests.
   stop sockets
   [ "$(value 'select(.messages) | [.open, .messages > 1000]' sockets)" = '[50,true]' ] || fail_with "$(cat sockets.out)"
-  let_end
+  let_end slow 3
   ended visitor
   [ "$(value '.events | length' visitor)" = 3 ]
   [ "$(metric "$edge_metrics" outbore_edge_tunnel_connections_lost_total)" = 0 ]

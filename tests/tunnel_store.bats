@@ -127,7 +127,7 @@ PY
   start holder bash -c "hold $("$tunnel" edge token list --store edge.db --json | grep '"ci"' | jq -r .id)"
   wait_for holder.out held
   start change curl -sS -w ' %{http_code}' -H "Authorization: Bearer $(cat ci)" -H 'Content-Type: application/json' -d '{"name":"a"}' "$base"
-  within 5 is_asked
+  within "$wait_s" is_asked
   is_running change
   ask GET '' .success # who only looks does not wait
   touch go
@@ -151,7 +151,7 @@ PY
   start_slow
   slow_disk 1000
   start last curl -sS -w ' %{http_code}' -H "Authorization: Bearer $(cat token)" -H 'Content-Type: application/json' -d '{"name":"last"}' "$base"
-  within 5 is_asked
+  within "$wait_s" is_asked
   signal edge TERM
   ended last
   [[ $(cat last.out) = *'"name":"last"'*' 200' ]]
@@ -176,14 +176,15 @@ is_asked() {
   start connector "$tunnel" run --token-file web.token --edge "$edge_tunnel" --cacert "$cacert" --metrics 127.0.0.1:0 \
     --url "http://127.0.0.1:$origin_port"
   wait_for connector.err 'registered tunnel connection'
-  start reader curl -sS -N -H 'Host: web.example.com' "http://$edge_http/pieces?n=20&ms=100"
-  within 10 test -s reader.out
+  start reader curl -sS -N -H 'Host: web.example.com' "http://$edge_http/step?n=2&id=held"
+  within "$wait_s" test -s reader.out
   signal edge TERM
   wait_for edge.err draining
   [ "$(ask GET "/$id/connections" '.result | length')" = 1 ]
   ask PATCH "/$id" .result.name -d '{"name":"renamed"}'
+  let_end held 2
   ended reader
-  [ "$(stat -c %s reader.out)" = 20 ]
+  [ "$(grep -c data reader.out)" = 2 ]
   ended edge
   [ "$exit_status" = 0 ]
   run -7 curl -s "http://$api/"
@@ -197,7 +198,7 @@ is_asked() {
   window() { echo "{\"tunnel_secret\":\"$(secret)\",\"previous_tunnel_secret_expires_at\":\"$(date -u -d "+$1 seconds" +%FT%TZ)\"}"; }
   ask PATCH "/$id" .result.tunnel_secret_version -d "$(window 3)"
   [ "$(sealed "$id" previous)" = "$old" ]
-  within 10 has_no_trace "$old"
+  within "$wait_s" has_no_trace "$old"
   [ "$(sealed "$id" previous)" = '' ]
   old=$(sealed "$id" current)
   ask PATCH "/$id" .result.tunnel_secret_version -d "$(window 2)"
@@ -205,7 +206,7 @@ is_asked() {
   ended edge
   [ "$(sealed "$id" previous)" = "$old" ]
   start_api
-  within 10 has_no_trace "$old"
+  within "$wait_s" has_no_trace "$old"
   [ "$(ask GET "/$id" .result.tunnel_secret_version)" = 3 ]
   old=$(sealed "$id" current)
   ask DELETE "/$id" .success
@@ -235,7 +236,7 @@ for (key,) in d.execute("SELECT key FROM record WHERE key GLOB 'audit/*' ORDER B
 d.commit()
 PY
   start_api --keep-deleted 1s
-  within 10 has_keys tunnel/ 0
+  within "$wait_s" has_keys tunnel/ 0
   [ "$(keys config/)" = 0 ]
   [ "$(keys audit/)" = 4 ]
   refused 404 1003 GET "/$id"
@@ -248,7 +249,7 @@ PY
   create down
   connect connector down.token
   stop connector
-  within 5 is_down
+  within "$wait_s" is_down
   down=$(ask GET "/$id" '.result | [.status, .conns_active_at, .conns_inactive_at]')
   stop edge
   start_api
@@ -257,7 +258,7 @@ PY
   connect connector down.token
   [ "$(ask GET "/$id" '.result | [.status, .conns_inactive_at]')" = '["healthy",null]' ]
   since=$(ask GET "/$id" .result.conns_active_at)
-  within 15 is_written # it was at rest for as long as that takes
+  within "$wait_s" is_written # it was at rest for as long as that takes
   signal edge KILL
   ended edge
   stop connector KILL
@@ -282,7 +283,7 @@ is_written() {
   ask DELETE "/$id" .success
   stop edge
   start_edge --store edge.db --keep-deleted 1s
-  within 10 has_keys tunnel/ 0
+  within "$wait_s" has_keys tunnel/ 0
 }
 
 @test "store: tunnel edge audit tells who changed what, of one tunnel and of a time, also while the edge runs" {

@@ -123,9 +123,21 @@ stands_still() {
   wait_for visitor.out '"sent"'
   for size in 5 1000000; do
     head -c $size /dev/zero >"$BATS_TEST_TMPDIR/body"
-    [ "$(fetch /upload --data-binary @"$BATS_TEST_TMPDIR/body" --max-time 10 | jq .length)" = $size ]
+    [ "$(fetch /upload --data-binary @"$BATS_TEST_TMPDIR/body" --max-time 60 | jq .length)" = $size ]
   done
   fetch '/release?id=still' -o /dev/null
   go visitor
   [ "$(value 'select(.whole) | .status' visitor)" = 200 ]
+}
+
+# bats test_tags=slow
+@test "streams: a line of 8 kB a second carries an answer for a minute, and is not taken for dead" {
+  credentials web
+  start_origin
+  start_edge
+  start line "$peers/slowlink.py" "${edge_tunnel##*:}" 8000
+  wait_for line.out '^ready'
+  edge_tunnel=127.0.0.1:$(awk '/^ready/ {print $2}' "$(file_of line.out)")
+  connections=1 start_connector connector --url "http://127.0.0.1:$origin_port"
+  [ "$(wait_s=150 fetch '/bytes?n=500000' | sha256sum)" = "$(sum_of 500000)  -" ]
 }

@@ -23,7 +23,7 @@ serve() {
 
 # fails STATUS EXPECTED COMMAND...: that exit status, nothing on stdout, and the words on stderr.
 fails() {
-  run "-$1" --separate-stderr timeout 20 "${@:3}"
+  run "-$1" --separate-stderr timeout 60 "${@:3}"
   [ -z "$output" ] || fail_with "on stdout: $output"
   [[ $stderr == *"$2"* ]] || fail_with "not '$2': $stderr"
 }
@@ -64,9 +64,9 @@ certificate() {
 
 @test "wscat: counts, waits, and says what it was told to send first" {
   serve
-  run -0 timeout 20 "$wscat" -q -1 -x first -x second --wait -1s "$url" </dev/null
+  run -0 timeout 60 "$wscat" -q -1 -x first -x second --wait -1s "$url" </dev/null
   [ "$output" = first ]
-  run -0 timeout 20 "$wscat" -q -n 2 -x first -x second -x third --wait -1s "$url" </dev/null
+  run -0 timeout 60 "$wscat" -q -n 2 -x first -x second -x third --wait -1s "$url" </dev/null
   [ "$output" = $'first\nsecond' ]
 }
 
@@ -91,7 +91,7 @@ certificate() {
 
 @test "wscat: a reader that goes away ends it quietly" {
   serve
-  run -0 bash -c "set -o pipefail; seq 1 100000 | timeout 20 '$wscat' -q '$url' | head -n 1 || [ \$? = 141 ]"
+  run -0 bash -c "set -o pipefail; seq 1 100000 | timeout 60 '$wscat' -q '$url' | head -n 1 || [ \$? = 141 ]"
   [ "$output" = 1 ]
 }
 
@@ -115,11 +115,11 @@ certificate() {
 
 @test "wscat: pings, and a peer that does not answer them" {
   serve --no-pong
-  run -1 --separate-stderr timeout 20 "$wscat" --ping-interval 100ms --pong-timeout 300ms --wait -1s "$url" </dev/null
+  run -1 --separate-stderr timeout 60 "$wscat" --ping-interval 100ms --pong-timeout 300ms --wait -1s "$url" </dev/null
   [[ $stderr == *'no pong for 0.3 s'* ]]
   stop server
   serve
-  run -0 --separate-stderr timeout 20 "$wscat" --ping-interval 50ms --show control --wait 300ms "$url" </dev/null
+  run -0 --separate-stderr timeout 60 "$wscat" --ping-interval 50ms --show control --wait 300ms "$url" </dev/null
   [[ $stderr == *'pong "" after '* ]]
 }
 
@@ -187,7 +187,7 @@ while True:
 @test "wscat: over HTTP/2, both ends ours" {
   certificate
   serve --cert cert.pem --key key.pem --subprotocol b
-  run -0 --separate-stderr timeout 20 "$wscat" --http2 -k --show handshake -s b -x hi -1 "$url" </dev/null
+  run -0 --separate-stderr timeout 60 "$wscat" --http2 -k --show handshake -s b -x hi -1 "$url" </dev/null
   [ "$output" = hi ]
   [[ $stderr == *'> :protocol: websocket'*'< sec-websocket-protocol: b'*'< sec-websocket-extensions: permessage-deflate'* ]]
   seq 1 100000 >lines
@@ -199,14 +199,14 @@ while True:
   stop server
   [ "$exit_status" = 0 ]
   serve --cert cert.pem --key key.pem --delay 700ms
-  run -0 --separate-stderr timeout 20 "$wscat" --http2 -k --show timing -x late -1 "$url" </dev/null
+  run -0 --separate-stderr timeout 60 "$wscat" --http2 -k --show timing -x late -1 "$url" </dev/null
   [ "$output" = late ]
   awk '{ for (i = 1; i < NF; i++) if ($i == "answer" && $(i + 1) >= 690) found = 1 } END { exit !found }' <<<"$stderr" ||
     fail_with "not held back: $stderr"
-  fails 3 'timed out waiting' timeout 20 "$wscat" --http2 -k --timeout 200ms "$url" </dev/null
+  fails 3 'timed out waiting' timeout 60 "$wscat" --http2 -k --timeout 200ms "$url" </dev/null
   stop server
   serve --cert cert.pem --key key.pem --reject 404
-  fails 3 'answered 404' timeout 20 "$wscat" --http2 -k "$url" </dev/null
+  fails 3 'answered 404' timeout 60 "$wscat" --http2 -k "$url" </dev/null
 }
 
 # proxy NAME KIND [LOGIN]: its port is in proxy_port.
@@ -222,13 +222,13 @@ proxy() {
   port=${url##*:}
   port=${port%/}
   proxy open http
-  run -0 timeout 20 "$wscat" -q --cacert cert.pem --proxy "http://127.0.0.1:$proxy_port" -x hi -1 "wss://name.test:$port/" </dev/null
+  run -0 timeout 60 "$wscat" -q --cacert cert.pem --proxy "http://127.0.0.1:$proxy_port" -x hi -1 "wss://name.test:$port/" </dev/null
   [ "$output" = hi ]
   wait_for open.out "asked for name.test:$port"
   proxy locked http user:pass
-  run -0 timeout 20 "$wscat" -q -k --proxy "http://user:pass@127.0.0.1:$proxy_port/" -x hi -1 "$url" </dev/null
+  run -0 timeout 60 "$wscat" -q -k --proxy "http://user:pass@127.0.0.1:$proxy_port/" -x hi -1 "$url" </dev/null
   [ "$output" = hi ]
-  fails 3 'the proxy answered 407' timeout 20 "$wscat" -k --proxy "http://127.0.0.1:$proxy_port" "$url" </dev/null
+  fails 3 'the proxy answered 407' timeout 60 "$wscat" -k --proxy "http://127.0.0.1:$proxy_port" "$url" </dev/null
   fails 3 '127.0.0.1:1: Connection refused' "$wscat" --proxy http://127.0.0.1:1 "$url" </dev/null
 }
 
@@ -237,19 +237,19 @@ proxy() {
   port=${url##*:}
   port=${port%/}
   proxy open socks5
-  run -0 timeout 20 "$wscat" -q --proxy "socks5h://127.0.0.1:$proxy_port" -x hi -1 "ws://name.test:$port/" </dev/null
+  run -0 timeout 60 "$wscat" -q --proxy "socks5h://127.0.0.1:$proxy_port" -x hi -1 "ws://name.test:$port/" </dev/null
   [ "$output" = hi ]
   wait_for open.out "asked for name.test:$port"
-  run -0 timeout 20 "$wscat" -q --proxy "socks5://127.0.0.1:$proxy_port" -x hi -1 "$url" </dev/null
+  run -0 timeout 60 "$wscat" -q --proxy "socks5://127.0.0.1:$proxy_port" -x hi -1 "$url" </dev/null
   wait_for open.out "asked for 127.0.0.1:$port"
-  fails 3 'say socks5h' timeout 20 "$wscat" --proxy "socks5://127.0.0.1:$proxy_port" "ws://name.test:$port/" </dev/null
-  fails 3 'the proxy did not connect: connection refused' timeout 20 "$wscat" --proxy "socks5h://127.0.0.1:$proxy_port" \
+  fails 3 'say socks5h' timeout 60 "$wscat" --proxy "socks5://127.0.0.1:$proxy_port" "ws://name.test:$port/" </dev/null
+  fails 3 'the proxy did not connect: connection refused' timeout 60 "$wscat" --proxy "socks5h://127.0.0.1:$proxy_port" \
     ws://refused.test/ </dev/null
   proxy locked socks5 user:pass
-  run -0 timeout 20 "$wscat" -q --proxy "socks5h://user:pass@127.0.0.1:$proxy_port" -x hi -1 "ws://name.test:$port/" </dev/null
+  run -0 timeout 60 "$wscat" -q --proxy "socks5h://user:pass@127.0.0.1:$proxy_port" -x hi -1 "ws://name.test:$port/" </dev/null
   [ "$output" = hi ]
-  fails 3 'refuses user name and password' timeout 20 "$wscat" --proxy "socks5h://user:no@127.0.0.1:$proxy_port" "$url" </dev/null
-  fails 3 'wants a login' timeout 20 "$wscat" --proxy "socks5h://127.0.0.1:$proxy_port" "$url" </dev/null
+  fails 3 'refuses user name and password' timeout 60 "$wscat" --proxy "socks5h://user:no@127.0.0.1:$proxy_port" "$url" </dev/null
+  fails 3 'wants a login' timeout 60 "$wscat" --proxy "socks5h://127.0.0.1:$proxy_port" "$url" </dev/null
 }
 
 @test "wscat: a unix socket" {
@@ -409,7 +409,7 @@ PY
 @test "serve: plays a script" {
   printf '%s\n' '# a greeting' 'send hello' 'hex 0001' 'expect go' 'wait 10ms' 'send gone' 'close 4003 done' >script
   serve --script script
-  run -1 --separate-stderr timeout 20 "$wscat" --hex --wait 5s -x 676f "$url" </dev/null
+  run -1 --separate-stderr timeout 60 "$wscat" --hex --wait 5s -x 676f "$url" </dev/null
   [ "$output" = $'hello\n0001\ngone' ]
   [[ $stderr == *'closed by server: 4003: done'* || $stderr == *'closed by server: 4003 (): done'* ]]
   printf 'send x\njump\n' >script

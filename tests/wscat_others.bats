@@ -27,7 +27,7 @@ asks() {
   start other "$@"
   wait_for other.out '^[0-9]+$'
   for compression in on off client_no_context_takeover server_no_context_takeover server_max_window_bits=10; do
-    timeout 30 "$wscat" -q --compression "$compression" --wait 20s -n 5 "ws://127.0.0.1:$(cat other.out)/" <lines >got ||
+    timeout 60 "$wscat" -q --compression "$compression" --wait 20s -n 5 "ws://127.0.0.1:$(cat other.out)/" <lines >got ||
       fail_with "with compression $compression"
     cmp got lines
   done

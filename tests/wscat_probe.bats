@@ -187,7 +187,7 @@ END
   visits=$(wc -l <app.out)
   start probe "$wscat" probe --json --http2 --insecure --soak 6s "$url"
   wait_for app.out . $((visits + 1)) # the visit before the soak
-  within 10 has_client "$behind"
+  within "$wait_s" has_client "$behind"
   signal app KILL
   ended probe
   [ "$exit_status" -eq 1 ]
@@ -226,11 +226,11 @@ END
 @test "probe: files that include themselves, or are too many, end" {
   serve edge --reject 404
   printf 'server {\n  include loop.conf;\n  include loop.conf;\n  location / { proxy_pass http://127.0.0.1:1; }\n}\n' >loop.conf
-  run -1 timeout 20 "$wscat" probe --json --config edge=loop.conf --hop "edge=$url_edge"
+  run -1 timeout 60 "$wscat" probe --json --config edge=loop.conf --hop "edge=$url_edge"
   jq -e '.ws.hops[0].product == "nginx"' <<<"$output"
   head -c 5000000 /dev/zero | tr '\0' '\n' >big.conf
   printf 'include big.conf;\nserver { location / { proxy_pass http://127.0.0.1:1; } }\n' >outer.conf
-  run -1 timeout 20 "$wscat" probe --json --config edge=outer.conf --hop "edge=$url_edge"
+  run -1 timeout 60 "$wscat" probe --json --config edge=outer.conf --hop "edge=$url_edge"
   jq -e '.ws.hops[0].product == "nginx"' <<<"$output"
 }
 

@@ -127,29 +127,37 @@ int audit_append(const char *path, bool to_syslog, json_t *members, struct err *
 	return rc;
 }
 
-int audit_verify(const char *path, size_t *lines, struct err *err)
+enum audit_chain audit_verify(const char *path, size_t *lines, struct err *err)
 {
 	FILE *in = fopen(path, "re");
 	char hash[AUDIT_HASH_TEXT], *line = NULL;
 	size_t room = 0;
 	ssize_t n;
-	int rc = 0;
+	enum audit_chain result = AUDIT_HOLDS;
 
 	*lines = 0;
-	if (in == NULL)
-		return err_sys(err, "%s", path);
+	if (in == NULL) {
+		err_sys(err, "%s", path);
+		return AUDIT_UNREADABLE;
+	}
 	hash_text(SPAN(""), hash);
-	while (rc == 0 && (n = getline(&line, &room, in)) > 0) {
+	while (result == AUDIT_HOLDS && (n = getline(&line, &room, in)) > 0) {
 		size_t len = line[n - 1] == '\n' ? (size_t)n - 1 : (size_t)n;
 		json_t *members = json_loadb(line, len, 0, NULL);
 		const char *prev = json_string_value(json_object_get(members, "prev"));
 		++*lines;
-		if (prev == NULL || strcmp(prev, hash) != 0)
-			rc = err_set(err, "%s: line %zu does not follow the one before it", path, *lines);
+		if (prev == NULL || strcmp(prev, hash) != 0) {
+			err_set(err, "%s: line %zu does not follow the one before it", path, *lines);
+			result = AUDIT_BROKEN;
+		}
 		json_decref(members);
 		hash_text(span_of(line, len), hash);
 	}
+	if (ferror(in) != 0) {
+		err_sys(err, "%s", path);
+		result = AUDIT_UNREADABLE;
+	}
 	free(line);
 	fclose(in);
-	return rc;
+	return result;
 }

@@ -14,7 +14,9 @@ int audit_check(const char *path, struct err *err);
 /* Append members, which are released, with the time, the user, SUDO_UID and the host in front, and "prev" behind; also to
  * syslog's authpriv with to_syslog. path NULL: no file. */
 int audit_append(const char *path, bool to_syslog, json_t *members, struct err *err);
-/* Does the chain hold? -1 with the first line that does not fit. *lines: how many there are. */
-int audit_verify(const char *path, size_t *lines, struct err *err);
+/* Does the chain hold? If not, err has the first line that does not fit, or why it cannot be told. *lines: how many there
+ * are. */
+enum audit_chain { AUDIT_HOLDS, AUDIT_BROKEN, AUDIT_UNREADABLE };
+enum audit_chain audit_verify(const char *path, size_t *lines, struct err *err);
 
 #endif

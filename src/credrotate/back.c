@@ -79,9 +79,9 @@ static bool reissue(struct run *r)
 	r->version_back = t.secret_version;
 	r->expires = t.previous_expires_at;
 	r->issued_at = fleet_now(&r->fleet);
-	/* who never took the new one is good as well: same secret, earlier number */
+	/* who never took the new one is good as well, be it under a number from before earlier ways back */
 	r->proof = (struct proof){.version = r->overlaps ? r->version_back : 0,
-		.same_version = r->version_old,
+		.up_to = r->version_old,
 		.opened_after = r->issued_at + 1000000 + r->flags->propagation / NS_PER_US};
 	api_tunnel_free(&t);
 	return true;

@@ -259,6 +259,7 @@ enum run_state finish_done(struct run *r)
 		report_step(r->report,
 			&(struct report_step){
 				.step = "done", .version = r->version_new, .fingerprint = issue_fp_new(r)},
-			"the secret is rotated");
+			"%s",
+			r->is_adopting ? "all targets hold the current secret" : "the secret is rotated");
 	return RUN_DONE;
 }

@@ -42,6 +42,7 @@ struct flags {
 	const char *state_dir, *audit, *systemctl, *probe, *records;
 	bool audit_syslog, json, quiet;
 	bool append_records; /* they follow those of another tunnel */
+	int ended_by;        /* the signal that came while one was rotated; 0 for none */
 
 	const char *kube_server, *kube_ca, *kube_token_file, *kube_cert, *kube_key, *kube_account_dir;
 

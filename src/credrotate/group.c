@@ -68,6 +68,24 @@ static void say_missing(struct err *err, const struct rejoin *seen, const struct
 			seen->fresh, g->replicas, seen->fresh_conns, seen->gone, seen->gone_conns);
 }
 
+/* Where the current secret is adopted some use it already, which have no reason to register again, and others are locked out,
+ * who leave nobody behind: as many as the targets so far have to use it. A unit that was restarted has to be a new one. */
+static bool is_adopted(const struct run *r, const struct group *g, const struct rejoin *seen)
+{
+	size_t live = verify_count_live(r->fleet.conns, r->fleet.count), needed = g->replicas;
+	bool starts_anew = false;
+
+	for (size_t i = 0; i < r->target_count; i++)
+		if (i < g->from || i >= g->to)
+			needed += r->targets[i].rejoined ? (size_t)r->targets[i].replicas : 0;
+		else
+			starts_anew |= r->targets[i].signal == TARGET_RESTART ||
+				       r->targets[i].signal == TARGET_SURGE;
+	if (starts_anew)
+		return seen->fresh >= g->replicas;
+	return live - verify_count_unproven(r->fleet.conns, r->fleet.count, &r->proof) >= needed;
+}
+
 bool group_wait(struct run *r, struct group *g, struct err *err)
 {
 	const struct target *first = &r->targets[g->from];
@@ -79,7 +97,7 @@ bool group_wait(struct run *r, struct group *g, struct err *err)
 		g->replicas =
 			group_count_replicas(r, g); /* a Deployment tells, and may be scaled meanwhile */
 		seen = verify_rejoin(&first->before, r->fleet.conns, r->fleet.count, &r->proof, g->replicas);
-		good = good && seen.done;
+		good = good && (r->is_adopting ? is_adopted(r, g, &seen) : seen.done);
 		if (!good && err->text[0] != '\0')
 			return false;
 		since = !good ? 0 : since == 0 ? clock_ms() : since;

@@ -13,10 +13,10 @@
 
 struct interrupt {
 	pthread_t thread;
-	sigset_t signals;
-	atomic_bool came;
-	atomic_bool over; /* the thread is to end */
-	int event;        /* readable for ever once a signal came */
+	sigset_t signals, before; /* what is waited for here; what was blocked before that */
+	atomic_int came;          /* the first one's number */
+	atomic_bool over;         /* the thread is to end */
+	int event;                /* readable for ever once a signal came */
 };
 
 static void *wait_for_signals(void *arg)
@@ -26,7 +26,7 @@ static void *wait_for_signals(void *arg)
 
 	if (sigwait(&i->signals, &number) != 0 || atomic_load(&i->over))
 		return NULL;
-	atomic_store(&i->came, true);
+	atomic_store(&i->came, number);
 	eventfd_write(i->event, 1);
 	if (sigwait(&i->signals, &number) == 0 && !atomic_load(&i->over))
 		_exit(128 + number);
@@ -40,28 +40,31 @@ struct interrupt *interrupt_new(void)
 	sigemptyset(&i->signals);
 	sigaddset(&i->signals, SIGINT);
 	sigaddset(&i->signals, SIGTERM);
-	pthread_sigmask(SIG_BLOCK, &i->signals, NULL);
+	pthread_sigmask(SIG_BLOCK, &i->signals, &i->before);
 	i->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (i->event < 0 || pthread_create(&i->thread, NULL, wait_for_signals, i) != 0)
 		abort();
 	return i;
 }
 
-void interrupt_free(struct interrupt *i)
+int interrupt_free(struct interrupt *i)
 {
 	if (i == NULL)
-		return;
+		return 0;
 	/* Not cancelled, which would leave its frames as they are: woken like by any signal. */
 	atomic_store(&i->over, true);
 	pthread_kill(i->thread, SIGINT);
 	pthread_join(i->thread, NULL);
+	int came = atomic_load(&i->came);
+	pthread_sigmask(SIG_SETMASK, &i->before, NULL);
 	close(i->event);
 	free(i);
+	return came;
 }
 
 bool interrupt_came(const struct interrupt *i)
 {
-	return i != NULL && atomic_load(&i->came);
+	return i != NULL && atomic_load(&i->came) != 0;
 }
 
 void interrupt_sleep(const struct interrupt *i, int64_t ms)

@@ -10,7 +10,8 @@ struct interrupt; /* opaque */
 
 /* Blocks both signals in the calling thread and those it will make: call it first. */
 struct interrupt *interrupt_new(void);
-void interrupt_free(struct interrupt *i);
+/* As it was before. The number of the first signal that came, 0 for none. */
+int interrupt_free(struct interrupt *i);
 bool interrupt_came(const struct interrupt *i);
 /* Sleep so long, less when a signal comes. */
 void interrupt_sleep(const struct interrupt *i, int64_t ms);

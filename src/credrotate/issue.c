@@ -330,6 +330,7 @@ void issue_set_proof(struct run *r)
 	int64_t margin = r->flags->propagation / NS_PER_US;
 
 	r->proof = (struct proof){.version = r->overlaps ? r->version_new : 0,
+		.same_from = r->is_adopting ? r->same_from : 0,
 		/* the Date field has whole seconds */
 		.opened_after = r->issued_at + SECOND_US + margin};
 }

@@ -1,6 +1,7 @@
 /* credrotate: the secret of a tunnel rotated without a lost request; interrupted, resumed, taken back, and on record. */
 #include <signal.h>
 
+#include "common/base/fsx.h"
 #include "common/base/out.h"
 #include "credrotate/session.h"
 
@@ -10,7 +11,7 @@ int main(int argc, char **argv)
 	struct err err = {0};
 	int code = EXIT_DONE;
 
-	out_guard_std();
+	fsx_fill_standard();
 	signal(SIGPIPE, SIG_IGN);
 	switch (flags_read(&f, argc - 1, argv + 1, &err)) {
 	case OPT_RUN: return session_run(&f);

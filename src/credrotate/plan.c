@@ -74,7 +74,7 @@ const char *plan_expand(const char *text, const char *id, const char *name, stru
 }
 
 /* Rotate one, or with --dry-run look whether it could be. Its exit status. */
-static int rotate(const struct flags *f, const struct due *d)
+static int rotate(struct flags *f, const struct due *d)
 {
 	const char **texts = mem_array(f->targets.count, sizeof(*texts));
 	struct flags one = *f; /* borrows what f owns */
@@ -94,6 +94,7 @@ static int rotate(const struct flags *f, const struct due *d)
 	}
 	if (code == EXIT_DONE)
 		code = session_one(&one);
+	f->ended_by = one.ended_by;
 	arena_free(&a);
 	free(texts);
 	return code;
@@ -161,7 +162,7 @@ static int refuse(const struct flags *f, size_t number)
 }
 
 /* After such an end the next tunnel may be rotated: this one is as it was, or as it should be. */
-static bool may_go_on(int code)
+static bool is_settled(int code)
 {
 	return code == EXIT_DONE || code == EXIT_REFUSED || code == EXIT_BUSY;
 }
@@ -176,7 +177,7 @@ int plan_due(struct flags *f)
 
 	if (f->targets.count > 0 && flags_load_token(f, &err) < 0)
 		return out_die("credrotate", &err, EXIT_USAGE);
-	while (may_go_on(code) && (n = getline(&line, &room, stdin)) > 0) {
+	while (is_settled(code) && f->ended_by == 0 && (n = getline(&line, &room, stdin)) > 0) {
 		number++;
 		json_t *record = (size_t)n <= PLAN_LINE_MAX ? json_loadb(line, (size_t)n, 0, NULL) : NULL;
 		if (!is_record(record)) {
@@ -190,5 +191,9 @@ int plan_due(struct flags *f)
 		json_decref(record);
 	}
 	free(line);
-	return worst;
+	if (ferror(stdin) != 0) {
+		err_sys(&err, "standard input");
+		worst = out_die("credrotate", &err, EXIT_REFUSED);
+	}
+	return is_settled(code) && f->ended_by != 0 ? 128 + f->ended_by : worst;
 }

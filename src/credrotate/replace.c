@@ -276,6 +276,11 @@ int replace_try(const struct replace *r, const char *run, size_t len, struct err
 	else if (fstat(fd, &st) < 0 || st.st_dev != r->st.st_dev)
 		rc = err_set(err, "%s: a file beside it is on another file system", r->path);
 	unlinkat(r->dir, temp, 0);
+	/* what no second name can be given to, a file that is fixed or a file system without links, cannot be replaced */
+	if (rc == 0 && linkat(r->dir, r->name, r->dir, temp, 0) < 0)
+		rc = err_sys(err, "%s: cannot keep the old file beside it", r->path);
+	else if (rc == 0)
+		unlinkat(r->dir, temp, 0);
 	close(fd);
 	close(old);
 	free(zeros);

@@ -135,6 +135,8 @@ static bool take_line(struct replay *r, json_t *line)
 		r->command = text_of(line, "command");
 		r->is_there = true;
 		r->immutable = json_is_true(json_object_get(line, "immutable"));
+		r->version_begun = number_of(line, "version");
+		r->same_from = number_of(line, "same_from");
 		return r->command != NULL && take_targets(r, json_object_get(line, "targets"));
 	case RUN_INTENT: return take_intent(r, line);
 	case RUN_ISSUED: return take_issued(r, line);
@@ -164,6 +166,15 @@ void replay_free(struct replay *r)
 {
 	for (size_t i = 0; i < TARGETS_MAX; i++)
 		census_free(&r->targets[i].before);
+}
+
+int64_t replay_same_from(const struct replay *r, int64_t version)
+{
+	bool is_back = r->state == RUN_ROLLED_BACK && version == r->version_begun + 2;
+
+	if (r->version_begun == 0 || (!is_back && version != r->version_begun))
+		return 0;
+	return r->same_from > 0 ? r->same_from : is_back ? r->version_begun : 0;
 }
 
 bool replay_is_unfinished(const struct replay *r)

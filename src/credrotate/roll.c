@@ -238,7 +238,8 @@ static bool has_cover(struct run *r, const struct target *t, struct err *err)
 		return true;
 	if (!roll_poll_fleet(r))
 		return false;
-	if (verify_count_live(r->fleet.conns, r->fleet.count) > (size_t)t->replicas)
+	size_t live = verify_count_live(r->fleet.conns, r->fleet.count);
+	if (live > (size_t)t->replicas || live == 0) /* nobody serves who could be missed */
 		return true;
 	err_set(err, "no other connector is live, so that signal=%s would leave nobody",
 		target_signal_name(t->signal));

@@ -96,8 +96,9 @@ bool run_pause(struct run *r, int64_t ms)
 		interrupt_sleep(r->interrupt, ms);
 	if (!interrupt_came(r->interrupt))
 		return true;
-	run_stop(r, EXIT_HALFWAY, "interrupt", "stopped by a signal in %s; `credrotate resume` goes on",
-		run_state_name(r->state));
+	bool unchanged = r->state <= RUN_PREFLIGHT;
+	run_stop(r, unchanged ? EXIT_REFUSED : EXIT_HALFWAY, "interrupt", "stopped by a signal in %s; %s",
+		run_state_name(r->state), unchanged ? "nothing is changed" : "`credrotate resume` goes on");
 	return false;
 }
 

@@ -67,6 +67,7 @@ struct run {
 	struct fingerprint fp_old, drawn[RUN_DRAWN_MAX]; /* drawn: the newest last */
 	size_t drawn_count;
 	int64_t version_old, version_new, version_back; /* 0: not known */
+	int64_t same_from; /* the current secret had earlier numbers (struct proof); 0: none that are known */
 	int64_t expires;   /* of the window, server's time; API_TIME_NONE: none */
 	int64_t issued_at; /* server's time at which the new one was valid */
 	struct proof proof;

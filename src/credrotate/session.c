@@ -95,11 +95,26 @@ static int open_kube(struct session *s, struct err *err)
 	return s->kube != NULL ? 0 : -1;
 }
 
+/* What was done for the first is done: the second would wait for connectors that have no reason to register again. */
+static int check_twins(const struct target *targets, size_t index, struct err *err)
+{
+	for (size_t i = 0; i < index; i++)
+		if (strcmp(targets[i].text, targets[index].text) == 0)
+			return err_set(err,
+				"\"%s\": is given twice; several processes that use one are replicas=N",
+				targets[index].text);
+	return 0;
+}
+
 enum run_exit session_targets(struct session *s, struct err *err)
 {
 	const struct opt_list *given = &s->flags->targets;
 	size_t count = given->count > 0 ? given->count : s->replay.target_count;
 
+	if (count == 0 && s->flags->command == COMMAND_REVOKE) {
+		err_set(err, "--target is missing: without one nobody would get the new secret");
+		return EXIT_USAGE;
+	}
 	if (count > TARGETS_MAX) {
 		err_set(err, "more than %d targets", TARGETS_MAX);
 		return EXIT_USAGE;
@@ -108,7 +123,8 @@ enum run_exit session_targets(struct session *s, struct err *err)
 	for (size_t i = 0; i < count; i++) {
 		const char *text = given->count > 0 ? given->items[i] : s->replay.targets[i].text;
 		s->run.target_count = i + 1;
-		if (target_read(&s->targets[i], text, &s->arena, err) < 0)
+		if (target_read(&s->targets[i], text, &s->arena, err) < 0 ||
+			check_twins(s->targets, i, err) < 0)
 			return EXIT_USAGE;
 	}
 	s->run.env = (struct target_env){.run = s->journal.run,
@@ -274,8 +290,9 @@ static void begin(struct session *s)
 	for (size_t i = 0; i < r->target_count; i++)
 		json_array_append_new(list, json_string(s->targets[i].text));
 	run_enter(r, RUN_NEW,
-		json_pack("{s:s, s:b, s:o}", "command", flags_command_name(s->flags->command), "immutable",
-			s->flags->immutable, "targets", list));
+		json_pack("{s:s, s:b, s:o, s:I, s:I}", "command", flags_command_name(s->flags->command),
+			"immutable", s->flags->immutable, "targets", list, "version",
+			(json_int_t)s->tunnel.secret_version, "same_from", (json_int_t)r->same_from));
 	if (!r->stopped)
 		run_go(r);
 }
@@ -392,6 +409,7 @@ static int with_journal(struct session *s)
 			s->journal.path);
 		return die(s, &err, EXIT_REFUSED);
 	}
+	s->run.same_from = replay_same_from(&s->replay, s->tunnel.secret_version);
 	if (f->command != COMMAND_VERIFY && replay_is_unfinished(&s->replay))
 		f->keep_pending = f->keep_pending || s->replay.keep_pending;
 	if (f->command == COMMAND_STATUS)
@@ -425,9 +443,24 @@ static int check_audit(struct session *s)
 	struct err err;
 	size_t lines;
 
-	if (s->flags->audit == NULL || audit_verify(s->flags->audit, &lines, &err) == 0)
+	if (s->flags->audit == NULL)
 		return EXIT_DONE;
-	return die(s, &err, EXIT_ROLLED_BACK);
+	switch (audit_verify(s->flags->audit, &lines, &err)) {
+	case AUDIT_HOLDS: return EXIT_DONE;
+	case AUDIT_BROKEN: return die(s, &err, EXIT_ROLLED_BACK);
+	case AUDIT_UNREADABLE: return die(s, &err, EXIT_REFUSED);
+	}
+	abort();
+}
+
+/* What was done stays done, whoever cannot read of it. */
+static void close_records(struct session *s)
+{
+	struct err err;
+
+	if (out_end(s->report.records, s->flags->records, &err) < 0)
+		die(s, &err, EXIT_DONE);
+	fclose(s->report.records);
 }
 
 static void take_down(struct session *s)
@@ -445,9 +478,9 @@ static void take_down(struct session *s)
 	kube_free(s->kube);
 	api_free(s->api);
 	arena_free(&s->arena);
-	interrupt_free(s->interrupt);
+	s->flags->ended_by = interrupt_free(s->interrupt);
 	if (s->report.records != NULL && s->report.records != stdout && s->report.records != stderr)
-		fclose(s->report.records);
+		close_records(s);
 }
 
 int session_one(struct flags *f)
@@ -480,6 +513,13 @@ int session_run(struct flags *f)
 	secret_guard_json();
 	hide_memory(true);
 	int code = f->from_stdin ? plan_due(f) : session_one(f);
+	struct err err;
+	if (out_end(stdout, "stdout", &err) < 0) {
+		bool only_tells =
+			f->command == COMMAND_STATUS || f->command == COMMAND_VERIFY || f->from_stdin;
+		out_die("credrotate", &err, code);
+		code = code == EXIT_DONE && only_tells ? EXIT_REFUSED : code;
+	}
 	flags_drop(f);
 	hide_memory(false); /* nothing is left to hide, and leaks may be looked for */
 	return code;

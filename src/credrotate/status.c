@@ -101,7 +101,9 @@ static size_t check_targets(struct session *s)
 static size_t check_fleet(struct session *s)
 {
 	struct run *r = &s->run;
-	struct proof proof = {.version = s->tunnel.secret_version, .opened_after = API_TIME_NONE};
+	struct proof proof = {.version = s->tunnel.secret_version,
+		.same_from = r->same_from,
+		.opened_after = API_TIME_NONE};
 	size_t live = verify_count_live(r->fleet.conns, r->fleet.count), unproven = 0;
 
 	if (proof.version > 0)

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "common/base/base64.h"
+#include "common/base/utf8.h"
 #include "credrotate/secretref.h"
 
 static const char *const signal_names[] = {"none", "reload", "restart", "surge", "rollout", "exec"};
@@ -108,6 +109,8 @@ int target_read(struct target *t, const char *text, struct arena *a, struct err 
 	struct span rest, body, kind = span_cut(span_str(text), ':', &body);
 
 	*t = (struct target){.text = arena_copy(a, span_str(text)).p, .replicas = 1};
+	if (!utf8_is_whole(span_str(text))) /* the journal and the records are JSON */
+		return err_set(err, "\"%s\": is not UTF-8", text);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (span_eq(kind, span_str(kinds[i]->kind)))
 			t->ops = kinds[i];

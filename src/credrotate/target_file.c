@@ -32,11 +32,26 @@ static int file_load(struct target *t, struct secret *out, struct err *err)
 	return 0;
 }
 
+/* Could another secret be written into what it holds? */
+static int check_compose(struct target *t, struct err *err)
+{
+	struct buf text = {.max = CRED_FILE_MAX};
+	struct cred any;
+
+	cred_generate(&any, "");
+	any.tunnel_id = *t->env->tunnel;
+	int rc = target_compose(t->format, text_of(t->own), &any, &text, err);
+	cred_free(&any);
+	buf_wipe(&text);
+	return rc < 0 ? err_wrap(err, "%s", t->place) : 0;
+}
+
 static int file_check(struct target *t, struct err *err)
 {
 	struct replace *r = t->own;
 
-	return replace_try(r, t->env->run, r->text.len + CRED_SECRET_MAX, err);
+	return check_compose(t, err) < 0 ? -1
+					 : replace_try(r, t->env->run, r->text.len + CRED_SECRET_MAX, err);
 }
 
 static bool holds(const struct secret *a, const struct secret *b)

@@ -19,13 +19,20 @@ bool verify_is_live(const struct api_connector *c)
 	return verify_live_conns(c) > 0;
 }
 
+static bool has_version(int64_t version, const struct proof *p)
+{
+	if (version == p->version || (version > 0 && version <= p->up_to))
+		return true;
+	return p->same_from > 0 && version >= p->same_from && version < p->version &&
+	       (p->version - version) % 2 == 0;
+}
+
 bool verify_conn_is_proven(const struct api_connection *c, const struct proof *p)
 {
 	if (c->is_pending)
 		return false;
 	if (p->version > 0)
-		return c->secret_version == p->version ||
-		       (p->same_version > 0 && c->secret_version == p->same_version);
+		return has_version(c->secret_version, p);
 	return p->opened_after != API_TIME_NONE && c->opened_at != API_TIME_NONE &&
 	       c->opened_at > p->opened_after;
 }

@@ -6,9 +6,13 @@
 
 /* What proves a connection new. All connections of a connector use one secret, so that one proves the connector. */
 struct proof {
-	/* Where the edge counts versions: registered with one of these; 0 for none. The second is that of the same secret
-	 * under an earlier number, after a rollback. */
-	int64_t version, same_version;
+	/* Where the edge counts versions: registered with this one; 0 for none. */
+	int64_t version;
+	/* The same secret has earlier numbers: each rotation that was taken back took two, so that it has every second one
+	 * from here on; 0 for none. */
+	int64_t same_from;
+	/* On the way back: this one or any before it, whose connectors never took the new one up; 0 for none. */
+	int64_t up_to;
 	/* Where it does not: opened after this, microseconds of the server's clock; API_TIME_NONE proves nothing. */
 	int64_t opened_after;
 };

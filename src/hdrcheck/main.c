@@ -29,7 +29,7 @@ int main(int argc, char **argv)
 {
 	bool explains = argc > 1 && strcmp(argv[1], "explain") == 0;
 
-	out_guard_std();
+	fsx_fill_standard();
 	signal(SIGPIPE, SIG_IGN);
 	fsx_raise_limit();
 	int code = explains ? explain(argc - 2, argv + 2) : audit(argc - 1, argv + 1);

@@ -25,18 +25,6 @@ void input_read(struct input *in, const char *name)
 		err_set(&in->err, "%s: is no text", name);
 }
 
-static bool is_utf8(struct span text)
-{
-	while (text.len > 0) {
-		uint32_t c;
-		size_t len = utf8_decode(text, &c);
-		if (len == 0)
-			return false;
-		text = span_skip(text, len);
-	}
-	return true;
-}
-
 /* What no parser can be blamed for is no finding alone: the input is not what it should be. */
 void input_judge(struct input *in, const struct view *v)
 {
@@ -47,7 +35,7 @@ void input_judge(struct input *in, const struct view *v)
 		return;
 	if (v->is_excessive)
 		err_set(&in->err, "%s:%u: %s", in->name, v->error.at.line, v->error.err.text);
-	else if (v->fault == INGRESS_YAML_SYNTAX && !utf16 && !is_utf8(text))
+	else if (v->fault == INGRESS_YAML_SYNTAX && !utf16 && !utf8_is_whole(text))
 		err_set(&in->err, "%s: is no text in UTF-8 or UTF-16", in->name);
 }
 

@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "common/base/fsx.h"
 #include "common/base/out.h"
 #include "ingress-lint/cmd.h"
 
@@ -21,7 +22,7 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	out_guard_std();
+	fsx_fill_standard();
 	signal(SIGPIPE, SIG_IGN);
 	return out_finish("ingress-lint", run(argc, argv));
 }

@@ -157,7 +157,7 @@ static int tunnel(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	out_guard_std();
+	fsx_fill_standard();
 	signal(SIGPIPE, SIG_IGN);
 	secret_guard_json();
 	fsx_raise_limit();

@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "common/base/fsx.h"
 #include "common/base/out.h"
 #include "common/base/secret.h"
 #include "wscat/cmd.h"
@@ -28,7 +29,7 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	out_guard_std();
+	fsx_fill_standard();
 	signal(SIGPIPE, SIG_IGN);
 	secret_guard_json();
 	return out_finish("wscat", run(argc, argv));

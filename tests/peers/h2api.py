@@ -8,6 +8,8 @@
     h2api.py ADDRESS TOKEN-FILE PATH head BYTES      a field of that size: prints the status, or "reset"
     h2api.py ADDRESS TOKEN-FILE PATH stall FILE      takes 1000 bytes of the answer and no more until FILE exists, then
                                                      all: prints "stalled", then how many bytes there were
+    h2api.py ADDRESS TOKEN-FILE PATH sip SECONDS     64 KiB of the answer at a time, with such pauses: prints how many
+                                                     bytes there were, and after how many seconds
     h2api.py ADDRESS TOKEN-FILE PATH idle            a request, and then nothing: prints its status, then "goaway" and "closed"
     h2api.py ADDRESS TOKEN-FILE PATH connect         methods and paths that are none: prints a word for each
 """
@@ -163,6 +165,30 @@ def stall(until):
     print("cut", got)
 
 
+def sip(pause):
+    size, got, since, start = 65536, 0, 0, time.monotonic()
+    conn.initiate_connection()
+    conn.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: size})
+    conn.send_headers(1, fields(), end_stream=True)
+    conn.increment_flow_control_window(10000000)
+    send()
+    for kind, flags, payload in frames():
+        if kind == 3:
+            break
+        if kind != 0:
+            continue
+        got += len(payload)
+        since += len(payload)
+        if flags & 1:
+            print(got, int(time.monotonic() - start))
+            return
+        if since >= size:
+            time.sleep(pause)
+            sock.sendall(b"\0\0\4\x08\0\0\0\0\1" + since.to_bytes(4, "big"))
+            since = 0
+    print("cut", got)
+
+
 def idle():
     conn.initiate_connection()
     conn.send_headers(1, fields(), end_stream=True)
@@ -189,5 +215,7 @@ if what in ("resets", "streams", "head"):
     globals()[what](int(sys.argv[5]))
 elif what == "stall":
     stall(sys.argv[5])
+elif what == "sip":
+    sip(float(sys.argv[5]))
 else:
     globals()[what]()

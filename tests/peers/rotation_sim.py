@@ -88,6 +88,8 @@ class Tunnel:
 class Connector:
     def __init__(self, tunnel, path, kind):
         self.tunnel, self.path, self.kind, self.version, self.used, self.alive = tunnel, path, kind, None, None, True
+        self.count, self.loses = 2, False
+        self.make = "2025.5.0" if kind == "cloudflared" else "outbore/sim"
         self.start(self.file_secret())
 
     def file_secret(self):
@@ -118,13 +120,15 @@ class Connector:
 
     def shown(self):
         conns = []
-        for _ in range(2):
+        for _ in range(self.count):
             c = {"id": str(uuid.uuid4()), "colo_name": "sim", "is_pending_reconnect": False, "origin_ip": "192.0.2.1",
-                 "opened_at": stamp(self.opened), "client_id": self.id, "client_version": "outbore/sim"}
+                 "opened_at": stamp(self.opened), "client_id": self.id, "client_version": self.make}
             if self.tunnel.overlaps:
                 c["tunnel_secret_version"] = self.version
             conns.append(c)
-        return {"id": self.id, "features": [], "version": "outbore/sim", "arch": "linux_amd64",
+        if self.loses:
+            self.count, self.loses = self.count - 1, False
+        return {"id": self.id, "features": [], "version": self.make, "arch": "linux_amd64",
                 "run_at": stamp(self.opened), "config_version": -1, "conns": conns}
 
 
@@ -215,6 +219,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             for c in self.server.connectors.values():
                 if not query or c.version is not None and f"client_id={c.id}" == query:
                     c.version = None
+                    c.look()  # who can come back does so at once
             return None
         raise Refused(404, 7003, "no such route")
 
@@ -225,6 +230,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             s.connectors[name].signal()
         elif verb == "kill":
             s.connectors[name].version, s.connectors[name].alive = None, False
+        elif verb == "lose":  # a connection, once somebody has looked
+            s.connectors[name].loses = True
         elif verb == "fault":
             s.faults.append(body)
         elif verb == "rotate":

@@ -227,6 +227,27 @@ static void replay_finds_how_far_targets_came(void)
 	json_decref(lines);
 }
 
+static void replay_knows_earlier_numbers_of_a_secret(void)
+{
+	static const struct {
+		struct replay was;
+		int64_t version, from;
+	} rows[] = {
+		{{.state = RUN_ROLLED_BACK, .version_begun = 3}, 5, 3},
+		{{.state = RUN_ROLLED_BACK, .version_begun = 3, .same_from = 1}, 5, 1},
+		{{.state = RUN_ROLLED_BACK, .version_begun = 3}, 6, 0}, /* somebody else came after */
+		{{.state = RUN_ABORTED, .version_begun = 3, .same_from = 1}, 3, 1},
+		{{.state = RUN_ABORTED, .version_begun = 3}, 3, 0},
+		{{.state = RUN_DONE, .version_begun = 3, .same_from = 1}, 4, 0}, /* another secret */
+		{{.state = RUN_DONE, .version_begun = 3, .same_from = 1}, 5, 0},
+		{{.state = RUN_DONE, .version_begun = 3, .same_from = 1}, 3, 1}, /* adopted */
+		{{.state = RUN_NEW}, 3, 0}, /* a journal from before it was noted */
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		CHECK_FOR(replay_same_from(&rows[i].was, rows[i].version) == rows[i].from, "row %zu", i);
+}
+
 /* --- Proof --- */
 
 static struct api_connection conn(int64_t version, int64_t opened, bool pending)
@@ -244,8 +265,16 @@ static void connections_prove_by_version_or_by_time(void)
 		{{.version = 5, .opened_after = 100}, 5, 1, false, true}, /* clocks do not matter */
 		{{.version = 5, .opened_after = 100}, 4, 1000, false, false},
 		{{.version = 5, .opened_after = 100}, 5, 1000, true, false},
-		{{.version = 6, .same_version = 4, .opened_after = 100}, 4, 1, false, true},
-		{{.version = 6, .same_version = 4, .opened_after = 100}, 5, 1, false, false},
+		{{.version = 5, .opened_after = 100}, 0, 1000, false, false},         /* not told */
+		{{.version = 6, .up_to = 4, .opened_after = 100}, 4, 1, false, true}, /* going back */
+		{{.version = 6, .up_to = 4, .opened_after = 100}, 2, 1, false, true},
+		{{.version = 6, .up_to = 4, .opened_after = 100}, 5, 1, false, false},
+		{{.version = 6, .up_to = 4, .opened_after = 100}, 4, 1, true, false},
+		{{.version = 7, .same_from = 3}, 3, 1, false, true}, /* after two ways back */
+		{{.version = 7, .same_from = 3}, 5, 1, false, true},
+		{{.version = 7, .same_from = 3}, 4, 1, false, false},
+		{{.version = 7, .same_from = 3}, 1, 1, false, false},
+		{{.version = 7, .same_from = 3}, 9, 1, false, false},
 		{{.opened_after = 100}, 0, 101, false, true},
 		{{.opened_after = 100}, 0, 100, false, false}, /* inside of the margin: undecided */
 		{{.opened_after = 100}, 0, API_TIME_NONE, false, false},
@@ -443,12 +472,12 @@ static void the_audit_chain_shows_a_changed_line(void)
 
 	for (int i = 0; i < 5; i++)
 		CHECK(audit_append(path, false, json_pack("{s:i}", "n", i), &err) == 0);
-	CHECK(audit_verify(path, &lines, &err) == 0 && lines == 5);
+	CHECK(audit_verify(path, &lines, &err) == AUDIT_HOLDS && lines == 5);
 	int fd = open(path, O_WRONLY | O_APPEND);
 	CHECK(write(fd, "{\"torn", 6) == 6);
 	close(fd);
 	CHECK(audit_append(path, false, json_pack("{s:i}", "n", 6), &err) == 0);
-	CHECK(audit_verify(path, &lines, &err) < 0); /* the torn line shows */
+	CHECK(audit_verify(path, &lines, &err) == AUDIT_BROKEN); /* the torn line shows */
 	CHECK(strstr(err.text, "line 6") != NULL);
 	free(path);
 	remove_dir(dir);
@@ -456,8 +485,8 @@ static void the_audit_chain_shows_a_changed_line(void)
 
 TEST_MAIN(TEST(a_journal_keeps_its_lines_and_its_key), TEST(a_journal_torn_anywhere_is_read),
 	TEST(a_journal_is_locked), TEST(replay_finds_where_a_run_ended),
-	TEST(replay_finds_how_far_targets_came), TEST(connections_prove_by_version_or_by_time),
-	TEST(one_connection_proves_its_connector),
+	TEST(replay_finds_how_far_targets_came), TEST(replay_knows_earlier_numbers_of_a_secret),
+	TEST(connections_prove_by_version_or_by_time), TEST(one_connection_proves_its_connector),
 	TEST(a_target_rejoins_when_the_new_is_there_and_the_old_is_gone),
 	TEST(credentials_keep_all_but_the_secret), TEST(a_token_is_composed_and_read_back),
 	TEST(a_file_that_was_changed_meanwhile_is_left_alone), TEST(the_audit_chain_shows_a_changed_line),

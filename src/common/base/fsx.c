@@ -144,6 +144,14 @@ int fsx_mkdir(const char *path, mode_t mode, struct err *err)
 	return err_sys(err, "%s", path);
 }
 
+void fsx_fill_standard(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		/* the lowest number that is free, and for the wrong direction */
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 void fsx_raise_limit(void)
 {
 	struct rlimit limit;

@@ -23,6 +23,9 @@ int fsx_write_all(int fd, struct span bytes);
 /* Let the process open as many descriptors as it may: raises the soft limit to the hard one, as Go's runtime does. Once,
  * at start. */
 void fsx_raise_limit(void);
+/* Open what is closed of descriptors 0 to 2, so that no file or connection gets its number. Reading and writing there fail as
+ * before. First of all, at start. */
+void fsx_fill_standard(void);
 /* Can everybody on this machine read it? False when it is not there. */
 bool fsx_is_exposed(const char *path);
 /* Make a directory unless it is there. */

@@ -74,13 +74,15 @@ static int opt_set_number(
 static int opt_set_time(
 	const struct opt *row, int64_t *out, const char *text, const char *origin, struct err *err)
 {
+	char least[DURATION_TEXT_MAX], most[DURATION_TEXT_MAX];
 	int64_t ns;
 
+	duration_print(row->min, least);
+	duration_print(row->max, most);
 	if (duration_parse(span_str(text), &ns) != DURATION_OK)
 		return err_set(err, "%s: \"%s\" is not a duration such as 500ms, 30s or 1h30m", origin, text);
 	if (ns < row->min || ns > row->max)
-		return err_set(err, "%s: \"%s\" is not between %gs and %gs", origin, text,
-			(double)row->min / 1e9, (double)row->max / 1e9);
+		return err_set(err, "%s: \"%s\" is not between %s and %s", origin, text, least, most);
 	*out = ns;
 	return 0;
 }

@@ -1,9 +1,6 @@
 /* NDJSON records, escaping, and the one place that prints an error. */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "common/base/out.h"
 #include "common/base/utf8.h"
@@ -43,36 +40,21 @@ void out_escape(struct span bytes, struct buf *to)
 	}
 }
 
-void out_guard_std(void)
+static bool reader_is_gone(int fd)
 {
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
-			open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY); /* gets the lowest: fd */
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLERR) != 0;
 }
 
-/* An error of a write that was not the last one left no errno to ask. */
-static bool reader_is_gone(int error)
+int out_end(FILE *to, const char *name, struct err *err)
 {
-	struct pollfd out = {.fd = STDOUT_FILENO};
-
-	return error == EPIPE || (error == 0 && poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0);
-}
-
-int out_finish(const char *program, int code)
-{
-	struct err err;
+	bool failed = ferror(to) != 0; /* earlier, of which nothing is left that a flush could try again */
 
 	errno = 0;
-	int error = fflush(stdout) == EOF ? errno : 0;
-	if (error == 0 && ferror(stdout) == 0)
-		return code;
-	if (!reader_is_gone(error)) {
-		err_set(&err, "standard output: %s",
-			error != 0 ? strerrordesc_np(error) : "could not be written");
-		out_die(program, &err, OUT_CANNOT);
-		return code <= 1 ? OUT_CANNOT : code;
-	}
-	return code;
+	if ((fflush(to) == 0 && !failed) || reader_is_gone(fileno(to)))
+		return 0;
+	return errno != 0 ? err_sys(err, "%s", name) : err_set(err, "%s: not all could be written", name);
 }
 
 int out_die(const char *program, const struct err *err, int code)
@@ -83,4 +65,14 @@ int out_die(const char *program, const struct err *err, int code)
 	fprintf(stderr, "%s: %.*s\n", program, (int)buf_len(&line), buf_span(&line).p);
 	buf_free(&line);
 	return code;
+}
+
+int out_finish(const char *program, int code)
+{
+	struct err err;
+
+	if (out_end(stdout, "standard output", &err) == 0)
+		return code;
+	out_die(program, &err, OUT_CANNOT);
+	return code <= 1 ? OUT_CANNOT : code;
 }

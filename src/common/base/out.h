@@ -17,10 +17,10 @@ json_t *out_record(const char *kind, const char *tool);
 int out_line(FILE *to, json_t *record);
 /* Append bytes so that no terminal is driven by them: control bytes and bytes that are not UTF-8 as \xNN. */
 void out_escape(struct span bytes, struct buf *to);
-/* First of all in main: what stands in for a standard stream that is closed fails just the same, and keeps other files from
- * getting its number. */
-void out_guard_std(void);
-/* Last of all in main: what could not be written to stdout is said, unless nobody reads it, and makes 0 and 1 OUT_CANNOT. */
+/* Was all written that went to a stream, records included? -1 with err when not, unless its reader has gone, who wants no
+ * more. name: of the stream, for the message. */
+int out_end(FILE *to, const char *name, struct err *err);
+/* out_end for standard output, last of all in main: returns code, or OUT_CANNOT in place of 0 and 1. */
 int out_finish(const char *program, int code);
 /* Print "PROGRAM: message" on stderr and return code, for main's last line. */
 int out_die(const char *program, const struct err *err, int code);

@@ -27,6 +27,16 @@ size_t utf8_decode(struct span s, uint32_t *c)
 	return n;
 }
 
+bool utf8_is_whole(struct span s)
+{
+	uint32_t c;
+
+	for (size_t n; s.len > 0; s = span_skip(s, n))
+		if ((n = utf8_decode(s, &c)) == 0)
+			return false;
+	return true;
+}
+
 size_t utf8_encode(uint32_t c, char out[4])
 {
 	if (c < 0x80) {

@@ -1,5 +1,7 @@
 /* Plain sockets as streams. */
 #include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -57,6 +59,13 @@ static const struct stream_ops plain_ops = {plain_read, plain_write, plain_shutd
 void stream_open(struct stream *s, int fd)
 {
 	*s = (struct stream){.ops = &plain_ops, .fd = fd, .want_read = LOOP_READ, .want_write = LOOP_WRITE};
+}
+
+size_t stream_unsent(const struct stream *s)
+{
+	int bytes = 0;
+
+	return ioctl(s->fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? (size_t)bytes : 0;
 }
 
 void stream_close(struct stream *s)

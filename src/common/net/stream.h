@@ -48,6 +48,10 @@ static inline ssize_t stream_write(struct stream *s, const void *p, size_t len)
 	return s->ops->write(s, p, len);
 }
 
+/* Bytes written that the peer's system has not acknowledged yet, with TLS's own (tcp(7), SIOCOUTQ). 0 where the socket cannot
+ * tell. */
+size_t stream_unsent(const struct stream *s);
+
 /* End our direction: FIN, after a TLS close_notify. */
 static inline void stream_shutdown(struct stream *s)
 {

@@ -15,7 +15,7 @@ const struct opt cmd_delete_options[] = {
 	{'f', "force", NULL, "also with connections, which are closed, and routes, which are removed",
 		MANAGE_BOOL(force), NULL},
 	{0, "credentials-file", "FILE",
-		"remove this one (default: UUID.json in ~/.cloudflared, /etc/cloudflared, ...)",
+		"remove this one (default: UUID.json beside cert.pem, in /etc/cloudflared, ...)",
 		MANAGE_TEXT(cred_file), "TUNNEL_CRED_FILE"},
 	{0, "cred-file", "FILE", NULL, MANAGE_TEXT(cred_file), NULL},
 	MANAGE_ROWS,
@@ -51,8 +51,12 @@ static char *credentials_of(struct manage *m, const struct uuid *id, const char 
 	struct cred cred = {0};
 	struct err ignored;
 	char *name = mem_printf("%s.json", text);
-	char *path = m->flags.cred_file != NULL ? confdir_expand(m->flags.cred_file) : confdir_find(name);
+	char *path = m->flags.cred_file != NULL
+			     ? confdir_expand(m->flags.cred_file)
+			     : confdir_find_beside(m->cert_path, name); /* create's place */
 
+	if (path == NULL)
+		path = confdir_find(name);
 	free(name);
 	if (path == NULL)
 		return NULL;

@@ -191,8 +191,8 @@ static int list(struct audit *a, struct err *err)
 			 ? 0
 			 : -1;
 	store_close(a->store);
-	if (rc == 0 && fflush(stdout) != 0)
-		rc = err_sys(err, "stdout");
+	if (rc == 0)
+		rc = out_end(stdout, "stdout", err);
 	if (rc == 0 && a->err.text[0] != '\0') {
 		*err = a->err;
 		rc = -1;

@@ -38,8 +38,10 @@ static int load_key(const struct store_flags *flags, struct edge_store *out, str
 	bool is_default = path == NULL;
 	if (is_default)
 		path = mem_printf("%s.key", flags->path);
+	/* a store that has seen a key is not opened by another */
+	bool may_make = is_default && out->self.check == NULL;
 	int rc = fsx_is_exposed(path) ? err_set(err, "%s: everybody can read this key; chmod o-r", path)
-				      : seal_load(&out->seal, path, is_default, err);
+				      : seal_load(&out->seal, path, may_make, err);
 	if (rc < 0)
 		err_wrap(err, "--store-key");
 	free(path);
@@ -113,7 +115,8 @@ static int identify(const struct store_flags *flags, struct edge_store *s, bool 
 	case STORE_CONFLICT:
 	case STORE_FAILED: return -1;
 	}
-	if (reading.failed || take_id("--account", flags->account, s->self.account, err) < 0 ||
+	if (reading.failed || (with_key && load_key(flags, s, err) < 0) ||
+		take_id("--account", flags->account, s->self.account, err) < 0 ||
 		take_id("--zone", flags->zone, s->self.zone, err) < 0)
 		return -1;
 	if (with_key && s->self.check != NULL)
@@ -140,8 +143,6 @@ int edge_store_open(const struct store_flags *flags, enum store_use use, bool wi
 	else
 		out->store = store_open_sqlite(flags->path, use, true, err);
 	if (out->store == NULL)
-		return -1;
-	if (with_key && load_key(flags, out, err) < 0)
 		return -1;
 	return identify(flags, out, with_key, err);
 }

@@ -6,6 +6,7 @@
 #include "common/base/mem.h"
 #include "common/base/out.h"
 #include "common/base/rfc3339.h"
+#include "common/base/utf8.h"
 #include "tunnel/cmd/cmd.h"
 #include "tunnel/cmd/edge_store.h"
 #include "tunnel/cmd/edge_token.h"
@@ -134,8 +135,8 @@ static int list(struct token_flags *f, struct err *err)
 
 	if (rc == 0 && store_list(s.store, RECORD_TOKEN, SPAN(""), 0, list_one, f, err) != STORE_OK)
 		rc = -1;
-	if (rc == 0 && fflush(stdout) != 0)
-		rc = err_sys(err, "stdout");
+	if (rc == 0)
+		rc = out_end(stdout, "stdout", err);
 	edge_store_close(&s);
 	return rc;
 }
@@ -186,6 +187,8 @@ static int check(const struct token_flags *f, struct err *err)
 		return err_set(err, "--store FILE is needed: the database of the edge");
 	if (f->label != NULL && strlen(f->label) > LABEL_TEXT_MAX)
 		return err_set(err, "--label: at most %d bytes", LABEL_TEXT_MAX);
+	if (f->label != NULL && !utf8_is_whole(span_str(f->label)))
+		return err_set(err, "--label: not UTF-8");
 	return 0;
 }
 

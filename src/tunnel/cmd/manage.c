@@ -145,7 +145,12 @@ int manage_begin(struct manage *m, const struct opt_program *program, int argc, 
 
 int manage_end(struct manage *m, int status)
 {
-	status = out_finish(m->program->name, status);
+	struct err err;
+
+	if (out_end(stdout, "stdout", &err) < 0) {
+		out_die(m->program->name, &err, EXIT_CANNOT);
+		status = status == EXIT_OK ? EXIT_CANNOT : status;
+	}
 	api_free(m->api);
 	cert_free(&m->cert);
 	free(m->cert_path);

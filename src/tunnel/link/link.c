@@ -27,7 +27,9 @@ struct link {
 	struct loop_task flush, bury;
 	struct loop_timer timer; /* handshake deadline, then heartbeat */
 	bool heard;              /* bytes came since the last beat */
-	bool pinged;             /* the last beat sent a PING */
+	bool pinged;             /* a PING waits for its answer */
+	uint64_t written;        /* bytes */
+	int64_t taken;           /* how many of them the peer had acknowledged at the last beat, about */
 	bool more;               /* reading stopped before the socket was empty */
 	const char *why;         /* reason of death */
 	char peer[DIAL_NAME_MAX], local[DIAL_NAME_MAX];
@@ -89,6 +91,7 @@ static ssize_t link_write(struct link *l, struct span bytes)
 		if (n < 0)
 			return -1;
 		taken += (size_t)n;
+		l->written += (uint64_t)n;
 	}
 	return (ssize_t)taken;
 }
@@ -199,6 +202,25 @@ static void link_on_pong(void *arg)
 	l->pinged = false;
 }
 
+/* Is a slow line busy with what we have written before? Then the PING stands behind it, and its answer may take long. */
+static bool link_is_taking(struct link *l)
+{
+	size_t unsent = stream_unsent(&l->stream);
+	int64_t before = l->taken;
+
+	l->taken = (int64_t)l->written - (int64_t)unsent;
+	return unsent > 0 && l->taken > before;
+}
+
+/* Nothing was heard since the last beat, with a PING under way. */
+static bool link_is_silent(struct link *l, bool is_taking)
+{
+	/* It may be us who were away: what has come meanwhile is in the socket. */
+	link_read(l);
+	link_arm(l);
+	return l->state == LINK_UP && !l->heard && !is_taking;
+}
+
 static void link_on_timer(void *arg)
 {
 	struct link *l = arg;
@@ -209,13 +231,16 @@ static void link_on_timer(void *arg)
 	}
 	if (l->state == LINK_DEAD)
 		return;
-	if (l->pinged && !l->heard) {
+	bool is_taking = link_is_taking(l);
+	if (l->pinged && !l->heard && link_is_silent(l, is_taking)) {
 		link_die(l, "no answer to PING");
 		return;
 	}
-	l->pinged = !l->heard;
-	if (l->pinged)
+	if (l->state == LINK_DEAD)
+		return;
+	if (!l->heard && !l->pinged)
 		h2_ping(l->session);
+	l->pinged = !l->heard;
 	l->heard = false;
 	loop_timer_start(&l->timer, LINK_BEAT_MS);
 }

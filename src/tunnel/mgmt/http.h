@@ -16,7 +16,8 @@
 #define HTTP_REQUEST_MS 30000      /* for TLS, and for reading one request */
 #define HTTP_IDLE_MS 75000         /* between requests */
 #define HTTP_LINGER_MS 1000        /* that a request may go on once it is answered */
-#define HTTP_WRITE_MS 30000        /* for taking an answer */
+#define HTTP_WRITE_MS 30000        /* for taking an answer, or the next part of it */
+#define HTTP_WRITE_PART ((size_t)64 * 1024)
 
 struct http;      /* opaque; one owner */
 struct http_call; /* opaque: a request on its way to an answer */

@@ -29,6 +29,7 @@ struct conn {
 	struct loop_task wake; /* an answer has come */
 	struct buf in, out;
 	size_t scanned;
+	size_t taken; /* bytes of the answer, since the timer was started */
 	struct http_call *call;
 	struct http1_body reader;
 	bool is_first; /* no request has come yet: it may be HTTP/2 */
@@ -53,6 +54,7 @@ static void conn_free(struct conn *c)
 static void conn_enter(struct conn *c, enum conn_state state, uint64_t ms)
 {
 	c->state = state;
+	c->taken = 0;
 	loop_timer_start(&c->timer, ms);
 }
 
@@ -275,8 +277,13 @@ static bool conn_write(struct conn *c)
 		if (n < 0)
 			return false;
 		buf_consume(&c->out, (size_t)n);
-		if (buf_len(&c->out) == 0 && c->state == CONN_WRITE)
+		if (c->state != CONN_WRITE)
+			continue;
+		c->taken += (size_t)n;
+		if (buf_len(&c->out) == 0)
 			conn_written(c);
+		else if (c->taken >= HTTP_WRITE_PART)
+			conn_enter(c, CONN_WRITE, HTTP_WRITE_MS);
 	}
 	return true;
 }

@@ -34,6 +34,7 @@ struct h2call {
 	bool has_ended; /* the request */
 	struct loop_timer timer;
 	struct http_answer answer; /* what has not been sent of it */
+	size_t taken;              /* bytes, since the timer was started */
 };
 
 /* --- Life of a call --- */
@@ -72,8 +73,14 @@ static void h2call_leave(struct h2call *c)
 static void h2call_write(struct h2call *c)
 {
 	struct buf *body = &c->answer.body;
+	size_t n = exchange_write(c->x, buf_span(body));
 
-	buf_consume(body, exchange_write(c->x, buf_span(body)));
+	buf_consume(body, n);
+	c->taken += n;
+	if (c->taken >= HTTP_WRITE_PART) {
+		c->taken = 0;
+		loop_timer_start(&c->timer, HTTP_WRITE_MS);
+	}
 	if (buf_len(body) > 0)
 		return;
 	exchange_finish(c->x, NULL);

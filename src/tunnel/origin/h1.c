@@ -4,6 +4,7 @@
 #include "common/base/mem.h"
 #include "common/proto/http1.h"
 #include "tunnel/origin/h1.h"
+#include "tunnel/origin/h1_request.h"
 #include "tunnel/origin/h2up.h"
 
 enum h1_state {
@@ -104,90 +105,6 @@ static void h1_fail(struct h1 *h, const char *why)
 	h1_die(h);
 	if (p != NULL)
 		proxy_fail(p, why);
-}
-
-/* --- The request --- */
-
-/* Go's canonical form, as origins know it from cloudflared: "Content-Type". */
-static void h1_add_field(struct buf *out, struct span name, struct span value)
-{
-	size_t at = buf_len(out);
-	bool upper = true;
-
-	if (http1_write_field(out, name, value) < 0)
-		return;
-	char *p = out->data + out->head + at;
-	for (size_t i = 0; i < name.len; i++) {
-		if (upper && p[i] >= 'a' && p[i] <= 'z')
-			p[i] = (char)(p[i] - 'a' + 'A');
-		upper = p[i] == '-';
-	}
-}
-
-/* Cookie fields are joined into one (RFC 9113, 8.2.3). */
-static void h1_add_cookie(struct buf *out, const struct fields *fields)
-{
-	bool first = true;
-
-	for (size_t i = 0; i < fields->count; i++) {
-		if (!span_eq(fields->at[i].name, SPAN("cookie")))
-			continue;
-		buf_add_str(out, first ? "Cookie: " : "; ");
-		buf_add_span(out, fields->at[i].value);
-		first = false;
-	}
-	if (!first)
-		buf_add_str(out, "\r\n");
-}
-
-/* Does a request of this method without a body say so? (RFC 9110, 8.6) */
-static bool says_empty(struct span method)
-{
-	return span_eq(method, SPAN("POST")) || span_eq(method, SPAN("PUT")) ||
-	       span_eq(method, SPAN("PATCH"));
-}
-
-static void h1_add_framing(struct h1 *h, const struct proxy_request *r)
-{
-	struct buf *out = &h->out;
-
-	if (r->websocket) {
-		buf_add_str(
-			out, "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-Websocket-Version: 13\r\n");
-		return;
-	}
-	buf_add_str(out, "Connection: keep-alive\r\n");
-	if (r->no_body) {
-		if (says_empty(r->method))
-			buf_add_str(out, "Content-Length: 0\r\n");
-	} else if (r->length_known) {
-		http1_write_length(out, r->length);
-	} else if (!h->service->rule->options.disable_chunked_encoding) {
-		h->chunked_out = true;
-		buf_add_str(out, "Transfer-Encoding: chunked\r\n");
-	} else {
-		/* No coding and no length: nothing can be sent. */
-		buf_add_str(out, "Content-Length: 0\r\n");
-	}
-}
-
-/* -1 when the request line cannot be written. */
-static int h1_write_head(struct h1 *h, const struct proxy_request *r)
-{
-	struct buf *out = &h->out;
-
-	if (http1_write_request_line(out, r->method, r->path) < 0 ||
-		http1_write_field(out, SPAN("Host"), r->authority) < 0)
-		return -1;
-	for (size_t i = 0; i < r->fields->count; i++) {
-		struct span name = r->fields->at[i].name;
-		if (!span_eq(name, SPAN("cookie")) && !span_eq(name, SPAN("content-length")) &&
-			!span_eq(name, SPAN("host")))
-			h1_add_field(out, name, r->fields->at[i].value);
-	}
-	h1_add_cookie(out, r->fields);
-	h1_add_framing(h, r);
-	return http1_write_end(out);
 }
 
 /* --- Upstream calls of the proxy --- */
@@ -655,9 +572,8 @@ static bool h1_take_request(struct h1 *h, struct proxy *p, const struct proxy_re
 	h->proxy = p;
 	h->is_head = span_eq(r->method, SPAN("HEAD"));
 	h->is_upgrade = r->websocket;
-	h->chunked_out = false;
 	h->request_done = r->no_body;
-	if (h1_write_head(h, r) < 0) {
+	if (h1_request_write(&h->out, r, !s->rule->options.disable_chunked_encoding, &h->chunked_out) < 0) {
 		h->proxy = NULL;
 		h1_die(h);
 		proxy_fail(p, "request cannot be written as HTTP/1.1");
