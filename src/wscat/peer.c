@@ -7,7 +7,8 @@
 #include "wscat/peer_private.h"
 
 #define READ_SIZE 65536 /* bytes taken from the stream at once */
-#define READS_MOST 16   /* in one turn: a server that is faster than we are would keep timers and signals waiting */
+#define READS_MOST \
+	16 /* in one turn: a server that is faster than we are would keep timers and signals waiting */
 
 /* --- Ending --- */
 
