@@ -458,6 +458,22 @@ YAML
   [[ $output = *'overwrite-stronger'*'line 3 of the policy puts "SAMEORIGIN" in its place'* ]]
 }
 
+@test "hdrcheck: a cookie of a hop's own beside that of the app is added, the same one twice is doubled" {
+  start_app
+  run --separate-stderr "$hdrcheck" --json --hop "lb=$app/a?header=Set-Cookie:sid=1&header=Set-Cookie:SRV=b" \
+    --hop "app=$app/b?header=Set-Cookie:sid=2"
+  [ "$(jq -c '[.findings[].id | select(startswith("hop-"))]' <<<"$output")" = '[]' ] || fail_with "$output"
+  run --separate-stderr "$hdrcheck" --json --hop "lb=$app/a?header=Set-Cookie:sid=1&header=Set-Cookie:sid=3" \
+    --hop "app=$app/b?header=Set-Cookie:sid=2"
+  [ "$(jq -c '[.findings[].id | select(startswith("hop-"))]' <<<"$output")" = '["hop-doubled"]' ]
+}
+
+@test "hdrcheck: the value of a cookie without a name is left out too" {
+  run -1 --separate-stderr "$hdrcheck" --json - < <(record https://a.example/ 200 'Set-Cookie: topsecret; Path=/' 'Set-Cookie: =topsecret')
+  [ "$(jq -c '[.response.headers[][1]]' <<<"$output")" = '["...; Path=/","=..."]' ]
+  [[ $output != *topsecret* ]]
+}
+
 @test "hops that a record names are compared, and their record kept" {
   start_app
   jq -nc --arg app "$app" '{schema: "outbore/1", kind: "match", tool: "ingress-lint", x: 1, target: {url: "https://never.invalid/",
@@ -599,6 +615,30 @@ print(json.dumps({"request_url": "https://a.example/", "status": 200, "headers":
 }
 
 # --- Usage ---
+
+@test "hdrcheck: options of the connection that would be dropped unsaid are usage errors" {
+  local option
+  for option in --header=bad $'--header=A: b\r\nX: y' '--header=a b: c' --connect-to=x --connect-to=a:b:c:d \
+    --connect-to=a:80:b:80:c --resolve=x --resolve=a:80 --resolve=a:80:b --resolve=a:x:127.0.0.1; do
+    run -2 --separate-stderr "$hdrcheck" "$option" http://127.0.0.1:1/
+    [[ $stderr == "hdrcheck: ${option%%=*}"* ]] || fail_with "$option: $stderr"
+  done
+  run -2 --separate-stderr "$hdrcheck" --http1.1 --http2 http://127.0.0.1:1/
+  [[ $stderr == *'exclude each other'* ]]
+  run -2 --separate-stderr "$hdrcheck" --hop a=http://127.0.0.1:1/ --hop a=http://127.0.0.1:2/
+  [[ $stderr == *'the name is taken'* ]]
+  start_app
+  for option in --header=A:b --header=A: --connect-to=::: --connect-to='[::1]:80:127.0.0.1:81' --connect-to=::127.0.0.1: \
+    --resolve=a:80:127.0.0.1 '--resolve=+a:80:[::1],127.0.0.1' --resolve=-a:80 '--resolve=*:80:::1'; do
+    run --separate-stderr "$hdrcheck" -q "$option" "$app/"
+    [[ $status != [23] ]] || fail_with "$option: $status $stderr$output"
+  done
+}
+
+@test "hdrcheck: a record without a URL is named by its line" {
+  run -3 --separate-stderr "$hdrcheck" --json - <<<$'\n{}\n{"schema":"outbore/2"}'
+  [[ $stderr == *'standard input, line 2: "request_url" is missing'*'standard input, line 3: the record'* ]] || fail_with "$stderr"
+}
 
 @test "usage errors are told and end with 2" {
   local args

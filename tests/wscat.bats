@@ -123,6 +123,33 @@ certificate() {
   [[ $stderr == *'pong "" after '* ]]
 }
 
+@test "wscat: a server that talks on after the close frame does not keep it" {
+  start talker python3 -c 'import base64, hashlib, re, socket
+server = socket.create_server(("127.0.0.1", 0))
+print("port", server.getsockname()[1], flush=True)
+while True:
+    to, _ = server.accept()
+    key = re.search(rb"sec-websocket-key: *(\S+)", to.recv(65536), re.I)[1]
+    accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+    to.sendall(b"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+               b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+    try:
+        while True:
+            to.sendall(b"\x81\x02hi\x89\x01p")
+    except OSError:
+        pass'
+  wait_for talker.out port
+  local port
+  port=$(sed -n 's/port //p' "$(file_of talker.out)")
+  run -1 --separate-stderr timeout 60 "$wscat" -1 --wait -1s "ws://127.0.0.1:$port/" </dev/null
+  [ "$output" = hi ]
+  [[ $stderr == *'no close frame came'* ]] || fail_with "$stderr"
+  start client "$wscat" "ws://127.0.0.1:$port/"
+  wait_for client.out hi
+  stop client
+  [ "$exit_status" = 143 ]
+}
+
 @test "wscat: subprotocols, offered and chosen" {
   serve --subprotocol b --subprotocol c
   run -0 --separate-stderr "$wscat" -s a -s b --show handshake "$url" </dev/null
@@ -274,6 +301,13 @@ PY
   [ "$exit_status" = 0 ]
 }
 
+@test "wscat: the pauses between attempts grow" {
+  start client "$wscat" --reconnect ws://127.0.0.1:1/
+  wait_for client.err 'again in' 3
+  stop client INT
+  awk '/again in/ && ++n {if ($4 < 2 ^ n / 4 || $4 > 2 ^ n / 2) bad = 1} END {exit bad || n < 3}' client.err || fail_with "$(cat client.err)"
+}
+
 @test "wscat: variables stand for options, and the command line comes first" {
   serve
   export OUTBORE_WSCAT_COUNT=1 OUTBORE_WSCAT_SEND=from-a-variable OUTBORE_WSCAT_QUIET=true
@@ -303,6 +337,28 @@ PY
 
 # --- Bad input ---
 
+@test "wscat: a close reason that no frame can hold is a wrong command line, not a wait without end" {
+  serve --script <(printf 'close 1000 bye\n')
+  fails 2 'UTF-8' "$wscat" --close-reason $'\xff' "$url" </dev/null
+  printf 'close 1000 \xff\n' >script
+  fails 3 'line 1: a close reason' "$wscat" serve --script script
+}
+
+@test "wscat: options that say where to connect are checked before anything is tried" {
+  fails 2 'not HOST:PORT:ADDRESS' "$wscat" --resolve foo ws://127.0.0.1:1/
+  fails 2 'no port' "$wscat" --connect-to 127.0.0.1 ws://127.0.0.1:1/
+  fails 2 'its URL begins with' "$wscat" --proxy ftp://x ws://127.0.0.1:1/
+  fails 2 'not HOST:PORT:ADDRESS' "$wscat" probe --resolve foo ws://127.0.0.1:1/
+  fails 2 'its URL begins with' "$wscat" bench --proxy ftp://x ws://127.0.0.1:1/
+}
+
+@test "wscat: input that cannot be read, and output that cannot be written, are not a clean end" {
+  serve
+  fails 3 'input: Is a directory' "$wscat" "$url" </
+  run -3 --separate-stderr bash -c '"$@" <<<hello >/dev/full' -- "$wscat" "$url"
+  [[ $stderr == *'output: No space left on device'* ]] || fail_with "$stderr"
+}
+
 @test "wscat: usage" {
   fails 2 'no URL' "$wscat"
   fails 2 'unknown option --nope' "$wscat" --nope
@@ -311,6 +367,8 @@ PY
   fails 2 'exclude each other' "$wscat" --hex --base64 ws://x/
   fails 2 'the handshake sets it' "$wscat" -H 'Host: x' ws://x/
   fails 2 'not NAME: VALUE' "$wscat" -H $'X: a\nb' ws://x/
+  fails 2 '--host' "$wscat" --host $'a\r\nX: b' ws://x/
+  fails 2 '--host' "$wscat" --host '' ws://x/
   fails 2 'neither on, off nor parameters' "$wscat" --compression fast ws://x/
   run -0 "$wscat" --help
   [[ $output == 'usage: wscat [OPTIONS] URL'* ]]
@@ -380,6 +438,30 @@ PY
 }
 
 # bats test_tags=slow
+@test "serve: what is wrong with its options is said, not guessed at" {
+  fails 2 'no HOST:PORT' "$wscat" serve --listen 127.0.0.1:99999
+  fails 2 'has no port' "$wscat" serve --listen 127.0.0.1
+  fails 2 '--close-code is 1000 to' "$wscat" serve --close-code 1006
+}
+
+@test "bench: a message that could not go when it was due is charged from then on" {
+  # Nothing comes back for a second, in which more are due than may be under way; all of those that are answered then were due
+  # in its first half.
+  { printf 'expect\nwait 1s\n' && yes 'send wwww' | head -n 9000; } >stall
+  serve --script stall
+  run --separate-stderr "$wscat" bench -c 1 -S 4 -R 20000 -t 1500ms --warm-up 0s --json "$url"
+  [ "$(jq '.ws.bench.round_trip_ms.min > 300' <<<"$output")" = true ] || fail_with "$output"
+}
+
+@test "bench: connections that are all lost before the time is over" {
+  serve --drop-after 5
+  run -1 "$wscat" bench -c 2 -t 60s --warm-up 0s --json "$url"
+  [ "$(jq -c '[.took_ms < 60000, .ws.bench.messages <= 10, .ws.bench.failed]' <<<"$output")" = '[true,true,2]' ]
+  run -1 "$wscat" bench -c 2 -t 60s --warm-up 60s --json "$url"
+  [ "$(jq -c '[.took_ms, .ws.bench.messages]' <<<"$output")" = '[0,0]' ]
+  fails 2 '--http2 needs wss://' "$wscat" bench --http2 "$url"
+}
+
 @test "serve: ten thousand connections in 100 MB" {
   # Each end needs a descriptor for each of them.
   ulimit -n 12000 || skip 'too few descriptors'

@@ -50,6 +50,20 @@ serve() {
   [ "$(jq -r '.findings[0] | [.id, .severity, .where, .tool] | @csv' <<<"$output")" = '"WS-APP-04","error","app","wscat"' ]
 }
 
+@test "probe: what works through the outer hop is not said to work where it does not" {
+  serve app
+  run -0 "$wscat" probe --hop "edge=$url_app" --hop inside=ws://127.0.0.1:1/
+  [[ $output == *'edge passes'*'inside does not when asked by itself'*'Connection refused'* ]] || fail_with "$output"
+  [[ $output != *'all hops pass'* ]]
+}
+
+@test "probe: hops that are none are a wrong command line" {
+  run -2 "$wscat" probe ftp://a/
+  run -2 "$wscat" probe --hop a=
+  run -2 "$wscat" probe --hop a=ws://127.0.0.1:1/ --config b=/dev/null
+  run -2 "$wscat" probe --hop a=ws://127.0.0.1:1/ --config a
+}
+
 @test "probe: hops from a file" {
   serve app
   printf -- '- name: front\n  url: %s\n- {name: app, url: "%s"}\n' "$url_app" "$url_app" >hops.yml

@@ -1,10 +1,12 @@
 /* The table of options, and what they may be. */
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/base/duration.h"
 #include "common/base/version.h"
+#include "common/proto/header.h"
 #include "hdrcheck/flags.h"
 #include "hdrcheck/policy.h"
 #include "hdrcheck/suggest.h"
@@ -132,7 +134,94 @@ static int check_hop_list(const struct opt_list *hops, bool records, struct err 
 		struct span url, name = span_cut(span_str(hops->items[i]), '=', &url);
 		if (name.len == 0 || url.len == 0 || span_find(name, '/') < name.len)
 			return err_set(err, "--hop %s: not NAME=URL", hops->items[i]);
+		for (size_t k = 0; k < i; k++)
+			if (span_starts(span_str(hops->items[k]), span_of(name.p, name.len + 1)))
+				return err_set(err, "--hop %s: the name is taken", hops->items[i]);
 	}
+	return 0;
+}
+
+/* The part of an address up to the next colon, an IPv6 address in brackets being one part. */
+static struct span cut_part(struct span text, struct span *rest)
+{
+	size_t open = text.len > 0 && text.p[0] == '[' ? span_find(text, ']') : 0;
+	struct span tail = span_cut(span_skip(text, open), ':', rest);
+
+	return span_of(text.p, open + tail.len);
+}
+
+static bool is_port(struct span s)
+{
+	uint64_t n;
+
+	return span_to_u64(s, 65535, &n);
+}
+
+/* H1:P1:H2:P2; what is empty stands for any, or the same. */
+static bool is_connect_to(struct span text)
+{
+	struct span port, rest;
+
+	cut_part(text, &rest);
+	port = cut_part(rest, &rest);
+	if (rest.p == NULL || (port.len > 0 && !is_port(port)))
+		return false;
+	cut_part(rest, &rest);
+	return rest.p != NULL && (rest.len == 0 || is_port(rest));
+}
+
+static bool is_address(struct span s)
+{
+	unsigned char bytes[sizeof(struct in6_addr)];
+	char text[INET6_ADDRSTRLEN];
+
+	if (s.len > 2 && s.p[0] == '[' && s.p[s.len - 1] == ']')
+		s = span_of(s.p + 1, s.len - 2);
+	if (s.len >= sizeof(text))
+		return false;
+	memcpy(text, s.p, s.len);
+	text[s.len] = '\0';
+	return inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1;
+}
+
+/* [+]HOST:PORT:ADDR[,ADDR ...], or -HOST:PORT. */
+static bool is_resolve(struct span text)
+{
+	struct span host, port, rest, item;
+	bool drops = span_starts(text, SPAN("-"));
+
+	host = cut_part(text, &rest);
+	port = cut_part(rest, &rest);
+	if (host.len == 0 || !is_port(port) || drops != (rest.p == NULL))
+		return false;
+	for (size_t n = 0; !drops; n++) {
+		if (!span_next_item(&rest, &item))
+			return n > 0;
+		if (!is_address(item))
+			return false;
+	}
+	return true;
+}
+
+/* libcurl leaves out what it does not understand, and does not say so. */
+static int check_connection(const struct fetch_options *o, struct err *err)
+{
+	struct span value;
+
+	for (size_t i = 0; i < o->headers.count; i++) {
+		struct span name = span_cut(span_str(o->headers.items[i]), ':', &value);
+		if (value.p == NULL || !header_is_token(name) || !header_is_value(span_trim(value)))
+			return err_set(err, "--header: \"%s\" is not NAME:VALUE", o->headers.items[i]);
+	}
+	for (size_t i = 0; i < o->connect_to.count; i++)
+		if (!is_connect_to(span_str(o->connect_to.items[i])))
+			return err_set(
+				err, "--connect-to: \"%s\" is not H1:P1:H2:P2", o->connect_to.items[i]);
+	for (size_t i = 0; i < o->resolve.count; i++)
+		if (!is_resolve(span_str(o->resolve.items[i])))
+			return err_set(err, "--resolve: \"%s\" is not HOST:PORT:ADDR", o->resolve.items[i]);
+	if (o->http1 && o->http2)
+		return err_set(err, "--http1.1 and --http2 exclude each other");
 	return 0;
 }
 
@@ -150,7 +239,7 @@ static int check(struct flags *c, int argc, char **argv, struct err *err)
 						      : "which URL? see hdrcheck --help");
 	if (c->from_curl != NULL && argc != 1)
 		return err_set(err, "--from-curl takes one URL: the one that was asked for");
-	if (check_severity(c, err) < 0 || check_output(c, err) < 0)
+	if (check_connection(&c->fetch, err) < 0 || check_severity(c, err) < 0 || check_output(c, err) < 0)
 		return -1;
 	return check_policy(c, err);
 }

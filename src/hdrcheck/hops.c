@@ -81,6 +81,33 @@ static bool same_spelling(const struct fields *one, const struct fields *other, 
 	return a == NULL || b == NULL || span_eq(a->name, b->name);
 }
 
+/* Lines that say again what one before them said; of cookies, those that set one again. */
+static size_t count_repeats(const struct fields *fields, struct span name)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < fields->count; i++) {
+		bool again = false;
+		if (!span_eq_nocase(fields->at[i].name, name))
+			continue;
+		for (size_t j = 0; j < i && !again; j++)
+			again = span_eq_nocase(fields->at[j].name, name) &&
+				span_eq(shown_value(&fields->at[j]), shown_value(&fields->at[i]));
+		n += again;
+	}
+	return n;
+}
+
+/* A hop may well set cookies of its own beside those of the application: each has its line. */
+static enum hop_change more_of(const struct fields *outer, const struct fields *inner, struct span name)
+{
+	if (header_count(outer, name) == 1)
+		return HOP_ADDED;
+	if (!span_eq_nocase(name, SPAN("set-cookie")))
+		return HOP_DOUBLED;
+	return count_repeats(outer, name) > count_repeats(inner, name) ? HOP_DOUBLED : HOP_ADDED;
+}
+
 /* What the outer hop does to the header. */
 static enum hop_change change_of(const struct fields *outer, const struct fields *inner, struct span name)
 {
@@ -91,7 +118,7 @@ static enum hop_change change_of(const struct fields *outer, const struct fields
 	if (now == 0)
 		return HOP_REMOVED;
 	if (now > before)
-		return now > 1 ? HOP_DOUBLED : HOP_ADDED;
+		return more_of(outer, inner, name);
 	if (now < before)
 		return lines_within(outer, inner, name) ? HOP_FEWER : HOP_CHANGED;
 	if (!lines_within(outer, inner, name) || !lines_within(inner, outer, name))

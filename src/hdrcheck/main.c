@@ -27,10 +27,11 @@ static int audit(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	bool explains = argc > 1 && strcmp(argv[1], "explain") == 0;
+
 	fsx_fill_standard();
 	signal(SIGPIPE, SIG_IGN);
 	fsx_raise_limit();
-	if (argc > 1 && strcmp(argv[1], "explain") == 0)
-		return explain(argc - 2, argv + 2);
-	return audit(argc - 1, argv + 1);
+	int code = explains ? explain(argc - 2, argv + 2) : audit(argc - 1, argv + 1);
+	return out_finish("hdrcheck", code);
 }

@@ -96,11 +96,12 @@ static json_t *cookie_text(struct span value)
 	size_t equals = span_find(value, '='), end = span_find(value, ';');
 	struct buf line = {0};
 
-	if (equals > end)
-		equals = end;
-	buf_add(&line, value.p, equals);
-	if (equals < end)
+	if (equals < end) {
+		buf_add(&line, value.p, equals);
 		buf_add_str(&line, "=...");
+	} else if (end > 0) { /* the value of a cookie without a name (RFC 6265bis, 5.6) */
+		buf_add_str(&line, "...");
+	}
 	buf_add(&line, value.p + end, value.len - end);
 	json_t *out = show_json_text(buf_span(&line));
 	buf_free(&line);

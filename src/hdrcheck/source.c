@@ -1,4 +1,5 @@
 /* Reading of targets. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,13 +168,29 @@ static struct source_item *from_record(json_t *record)
 	return item;
 }
 
+static const char *line_name(const struct source *s, struct source_item *item)
+{
+	return arena_printf(&item->target.arena, "standard input, line %zu", s->lines);
+}
+
 static struct source_item *broken_line(struct source *s, const char *why)
 {
 	struct source_item *item = item_new("");
 
-	item->url = arena_printf(&item->target.arena, "standard input, line %zu", s->lines);
+	item->url = line_name(s, item);
 	err_set(&item->error, "not a record: %s", why);
 	s->broken_lines++;
+	return item;
+}
+
+/* Once for all arguments that stand for standard input. */
+static struct source_item *broken_input(struct source *s)
+{
+	if (s->unreadable)
+		return NULL;
+	struct source_item *item = item_new("standard input");
+	err_set(&item->error, "%s", strerrordesc_np(errno));
+	s->unreadable = true;
 	return item;
 }
 
@@ -211,12 +228,16 @@ static struct source_item *next_line(struct source *s)
 		end = read_line(s);
 	} while (end == LINE_OK && text_trim(buf_span(&s->line)).len == 0);
 	if (end == LINE_NONE)
-		return NULL;
+		return ferror(stdin) != 0 ? broken_input(s) : NULL;
 	if (end == LINE_LONG)
 		return broken_line(s, "longer than is allowed");
 	json_t *record = json_loadb(buf_span(&s->line).p, buf_len(&s->line), JSON_ALLOW_NUL, &why);
-	if (json_is_object(record))
-		return from_record(record);
+	if (json_is_object(record)) {
+		struct source_item *item = from_record(record);
+		if (item->error.text[0] != '\0' && item->url[0] == '\0')
+			item->url = line_name(s, item);
+		return item;
+	}
 	bool parsed = record != NULL;
 	json_decref(record);
 	return broken_line(s, parsed ? "no object" : why.text);

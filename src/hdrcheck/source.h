@@ -23,6 +23,7 @@ struct source {
 	size_t count, next, next_path;
 	struct buf line; /* of standard input */
 	size_t lines, broken_lines;
+	bool unreadable; /* standard input; it has been said */
 };
 
 void source_init(struct source *s, const struct flags *c, char **urls, size_t count);

@@ -159,6 +159,7 @@ static int answer_lines(const struct view *v, const struct flags *f)
 	size_t cap = 0;
 	ssize_t len;
 	int worst = LINT_EXIT_OK;
+	struct err err;
 
 	while ((len = getline(&line, &cap, stdin)) > 0) {
 		if ((size_t)len > LINE_MAX_BYTES) {
@@ -174,7 +175,11 @@ static int answer_lines(const struct view *v, const struct flags *f)
 		worst = status > worst ? status : worst;
 	}
 	free(line);
-	return ferror(stdin) != 0 ? LINT_EXIT_CANNOT : worst;
+	if (ferror(stdin) != 0) {
+		err_sys(&err, "standard input");
+		worst = out_die(program.name, &err, LINT_EXIT_CANNOT);
+	}
+	return worst;
 }
 
 /* why: what is wrong with the file itself, "" when it is a text. */

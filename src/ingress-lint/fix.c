@@ -1,6 +1,5 @@
 /* Applying fixes. */
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "common/base/fsx.h"
 #include "common/base/mem.h"
@@ -90,17 +89,14 @@ static void apply(const struct input *in, struct buf *out)
 int fix_write(const struct input *in, struct err *err)
 {
 	struct buf fixed = {0};
-	struct stat st;
 	int rc = 0;
 
 	apply(in, &fixed);
 	if (!span_eq(buf_span(&fixed), buf_span(&in->text))) {
 		if (strcmp(in->name, "-") == 0)
 			rc = err_set(err, "-: cannot be written to; use --fix=diff");
-		else if (stat(in->name, &st) < 0)
-			rc = err_sys(err, "%s: cannot be written", in->name);
 		else
-			rc = fsx_write(in->name, buf_span(&fixed), st.st_mode & 07777, err);
+			rc = fsx_rewrite(in->name, buf_span(&fixed), err);
 	}
 	buf_free(&fixed);
 	return rc;

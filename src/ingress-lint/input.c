@@ -19,8 +19,9 @@ static bool is_binary(struct span text)
 void input_read(struct input *in, const char *name)
 {
 	*in = (struct input){.name = name, .text = {.max = YAML_BYTES_MAX}};
-	if (fsx_read(strcmp(name, "-") == 0 ? "/dev/stdin" : name, &in->text, &in->err) == 0 &&
-		is_binary(buf_span(&in->text)))
+	if (fsx_read_input(name, &in->text, &in->err) < 0)
+		buf_free(&in->text); /* a part of a file says nothing of the whole */
+	else if (is_binary(buf_span(&in->text)))
 		err_set(&in->err, "%s: is no text", name);
 }
 

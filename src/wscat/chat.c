@@ -33,13 +33,21 @@ void chat_close(struct chat *c)
 	peer_close(c->peer, (int)c->conf->close_code, span_str(c->conf->close_reason));
 }
 
+/* Nobody waits for what may still come. */
+static void chat_close_soon(struct chat *c)
+{
+	chat_close(c);
+	if (c->open)
+		peer_hurry(c->peer);
+}
+
 static void chat_on_signal(struct chat *c, int signum)
 {
 	bool again = c->signal != 0;
 
 	c->signal = signum;
 	if (c->open && !again)
-		chat_close(c);
+		chat_close_soon(c);
 	else
 		chat_stop(c, EXIT_SIGNAL + signum);
 }
@@ -60,8 +68,12 @@ static void chat_on_output(void *arg, const char *why)
 {
 	struct chat *c = arg;
 
-	if (why != NULL) { /* nobody reads any more: end quietly */
-		chat_close(c);
+	if (why != NULL) { /* nobody reads any more: end quietly; but messages that are lost are said */
+		if (why[0] != '\0') {
+			chat_say(c, "output: %s", why);
+			c->status = EXIT_CANNOT;
+		}
+		chat_close_soon(c);
 		if (!c->open)
 			chat_stop(c, c->status);
 	} else if (c->open) {
@@ -84,7 +96,7 @@ static void chat_on_message(void *arg, enum ws_opcode opcode, struct span messag
 	term_show(c->term);
 	c->received++;
 	if (c->conf->count > 0 && c->received == c->conf->count)
-		chat_close(c);
+		chat_close_soon(c);
 	else if (buf_len(out) >= OUT_HIGH)
 		peer_pause(c->peer, true);
 }
@@ -132,7 +144,7 @@ static void chat_on_no_pong(void *arg)
 
 static void chat_on_wait(void *arg)
 {
-	chat_close(arg);
+	chat_close_soon(arg);
 }
 
 static void chat_on_retry(void *arg)
@@ -158,7 +170,7 @@ static void chat_on_open(void *arg)
 	for (size_t i = 0; i < c->conf->send.count && c->records < c->conf->send.count; i++)
 		chat_send_record(c, span_str(c->conf->send.items[i]));
 	if (c->signal != 0)
-		chat_close(c);
+		chat_close_soon(c);
 	else if (c->input_over && !c->closing)
 		chat_end_input(c);
 	chat_arm_input(c);
@@ -299,9 +311,9 @@ static int chat_check(struct chat *c, const char *url, struct err *err)
 		return err_set(err, "--delimiter \"%s\": \\n, \\r, \\t, \\0, \\\\, \\xNN or other characters",
 			conf->delimiter);
 	if (!ws_code_may_be_sent((int)conf->close_code) ||
-		(conf->close_reason != NULL && strlen(conf->close_reason) > WS_CONTROL_MAX - 2))
+		!ws_reason_may_be_sent(span_str(conf->close_reason)))
 		return err_set(err, "--close-code is 1000 to 1014 or 3000 to 4999 (but 1004 to 1006), "
-				    "--close-reason at most 123 bytes");
+				    "--close-reason UTF-8 of at most 123 bytes");
 	if (conf->pong_ns > 0 && conf->ping_ns == 0)
 		return err_set(err, "--pong-timeout needs --ping-interval");
 	if (read_show(conf->show, &c->show, err) < 0 || request_check_headers(&conf->client, err) < 0 ||
@@ -335,8 +347,6 @@ static void chat_start(struct chat *c)
 
 static void chat_fini(struct chat *c)
 {
-	if (c->output != NULL)
-		sink_finish(c->output);
 	peer_free(c->peer);
 	source_free(c->input);
 	term_free(c->term);
@@ -362,6 +372,7 @@ int chat_run(const struct chat_conf *conf, const char *url)
 	if (chat_check(&c, url, &err) == 0 && env_init(&c.env, &conf->client, &status, &err) == 0) {
 		chat_start(&c);
 		loop_run(c.env.loop);
+		sink_finish(c.output);
 		status = c.status;
 	} else {
 		out_die("wscat", &err, status);

@@ -67,8 +67,10 @@ void chat_on_input(void *arg, struct span bytes, const char *why)
 {
 	struct chat *c = arg;
 
-	if (why != NULL)
+	if (why != NULL) {
 		chat_say(c, "input: %s", why);
+		c->status = EXIT_CANNOT;
+	}
 	if (bytes.len > 0) {
 		chat_take_input(c, bytes);
 	} else {
@@ -95,8 +97,9 @@ static void chat_command(struct chat *c, const char *line)
 		struct span reason, code = span_cut(rest, ' ', &reason);
 		uint64_t n = WS_CODE_NORMAL;
 		if ((code.len > 0 && !span_to_u64(code, 4999, &n)) || !ws_code_may_be_sent((int)n) ||
-			reason.len > WS_CONTROL_MAX - 2) {
-			chat_say(c, "/close [CODE [REASON]]: the code is 1000 to 1014 or 3000 to 4999");
+			!ws_reason_may_be_sent(reason)) {
+			chat_say(c, "/close [CODE [REASON]]: the code is 1000 to 1014 or 3000 to 4999, the "
+				    "reason UTF-8 of at most 123 bytes");
 			return;
 		}
 		c->closing = true;

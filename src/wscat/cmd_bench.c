@@ -71,7 +71,8 @@ struct bench {
 	size_t opened, failed, over;
 	bool counting, stopping;
 	uint64_t interval_us; /* between two messages of one connection; 0: without a rate */
-	uint64_t from_us;     /* counting began */
+	uint64_t from_us;     /* the first messages went, or counting began */
+	uint64_t took_us;     /* for so long was counted */
 	char *payload;
 	struct hist hist;
 	uint64_t messages, wrong;
@@ -157,10 +158,13 @@ static void runner_on_over(void *arg)
 	}
 	r->open = false;
 	b->over++;
-	if (b->over == (size_t)b->conf->connections)
+	if (b->over == (size_t)b->conf->connections) {
+		if (b->counting)
+			b->took_us = loop_clock_us() - b->from_us;
 		loop_stop(b->env.loop);
-	else
+	} else {
 		bench_begin(b);
+	}
 }
 
 /* Once all connections have opened or failed: the first messages, and the clock. */
@@ -213,7 +217,7 @@ static void bench_on_end(void *arg)
 		loop_timer_start(&b->end, (uint64_t)(b->conf->time_ns / DURATION_MS));
 		return;
 	}
-	b->from_us = now - b->from_us; /* from here on: how long was measured */
+	b->took_us = now - b->from_us;
 	for (size_t i = 0; b->interval_us > 0 && i < (size_t)b->conf->connections; i++) {
 		const struct runner *r = b->runners[i];
 		for (uint32_t k = 0; k < r->flight; k++)
@@ -252,7 +256,7 @@ static const struct {
 static void print_json(const struct bench *b)
 {
 	json_t *r = out_record("bench", "wscat"), *ms = json_object();
-	double seconds = (double)b->from_us / 1e6;
+	double seconds = (double)b->took_us / 1e6;
 
 	for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++)
 		json_object_set_new(
@@ -263,7 +267,7 @@ static void print_json(const struct bench *b)
 		ms, "mean", json_real(b->hist.count > 0 ? b->hist.sum_us / 1000 / (double)b->hist.count : 0));
 	json_object_set_new(r, "target", json_pack("{s:s}", "url", b->target.url));
 	json_object_set_new(r, "status", json_string(b->failed > 0 || b->wrong > 0 ? "fail" : "ok"));
-	json_object_set_new(r, "took_ms", json_integer((json_int_t)(b->from_us / 1000)));
+	json_object_set_new(r, "took_ms", json_integer((json_int_t)(b->took_us / 1000)));
 	json_t *bench = json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:o}", "connections",
 		(json_int_t)b->conf->connections, "failed", (json_int_t)b->failed, "size",
 		(json_int_t)b->conf->size, "messages", (json_int_t)b->messages, "wrong", (json_int_t)b->wrong,
@@ -294,7 +298,7 @@ static void print_bars(const struct hist *h)
 
 static void print_text(const struct bench *b)
 {
-	double seconds = (double)b->from_us / 1e6;
+	double seconds = (double)b->took_us / 1e6;
 
 	printf("%s: %lld connections, %llu messages of %lld bytes in %.1f s: %.0f a second\n", b->target.url,
 		(long long)b->conf->connections, (unsigned long long)b->messages, (long long)b->conf->size,
@@ -326,7 +330,7 @@ static void bench_connect(struct bench *b)
 			.target = &b->target,
 			.request = &request,
 			.server_name = host,
-			.use_h2 = b->conf->client.http2 && b->target.is_tls,
+			.use_h2 = b->conf->client.http2,
 			.timeout_ms = (uint64_t)(b->conf->client.timeout_ns / DURATION_MS),
 		};
 		request_default(&request, host != NULL ? host : b->target.authority, b->target.path,
@@ -380,6 +384,17 @@ static int bench_run(struct bench *b)
 	return status;
 }
 
+static int check(struct bench *b, int argc, char **argv, struct err *err)
+{
+	if (argc != 1)
+		return err_set(err, "one URL is needed; see wscat bench --help");
+	if (request_check_headers(&b->conf->client, err) < 0 || target_parse(argv[0], &b->target, err) < 0)
+		return -1;
+	if (b->conf->client.http2 && !b->target.is_tls)
+		return err_set(err, "--http2 needs wss://");
+	return 0;
+}
+
 int cmd_bench(int argc, char **argv)
 {
 	struct bench_conf conf = {.client = CLIENT_CONF_DEFAULT,
@@ -401,11 +416,7 @@ int cmd_bench(int argc, char **argv)
 	case OPT_DONE: status = EXIT_OK; break;
 	case OPT_BAD: out_die("wscat bench", &err, status); break;
 	case OPT_RUN:
-		if (argc != 1)
-			err_set(&err, "one URL is needed; see wscat bench --help");
-		else if (request_check_headers(&conf.client, &err) == 0 &&
-			 target_parse(argv[0], &b->target, &err) == 0 &&
-			 env_init(&b->env, &conf.client, &status, &err) == 0) {
+		if (check(b, argc, argv, &err) == 0 && env_init(&b->env, &conf.client, &status, &err) == 0) {
 			status = bench_run(b);
 			break;
 		}

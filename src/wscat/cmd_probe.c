@@ -10,6 +10,7 @@
 #include "wscat/cmd.h"
 #include "wscat/probe.h"
 #include "wscat/request.h"
+#include "wscat/target.h"
 
 #define LINE_MAX_BYTES ((size_t)8 << 20) /* of a record */
 
@@ -278,6 +279,15 @@ static const char *judge_record(const json_t *record)
 		       : "a record of another major version than outbore/1";
 }
 
+static void bad_input(struct run *r)
+{
+	struct err err;
+
+	err_sys(&err, "standard input");
+	out_die("wscat probe", &err, 0);
+	worsen(r, EXIT_CANNOT);
+}
+
 static void read_records(struct run *r, struct probe *own)
 {
 	char *line = NULL;
@@ -301,6 +311,8 @@ static void read_records(struct run *r, struct probe *own)
 		json_decref(record);
 	}
 	free(line);
+	if (ferror(stdin) != 0)
+		bad_input(r);
 	if (own->count > 0)
 		finish(r, own);
 }
@@ -372,6 +384,38 @@ static void run_targets(struct run *r, struct probe *own, int argc, char **argv)
 		printf("</testsuite>\n");
 }
 
+static int check_url(const char *url, struct err *err)
+{
+	struct target t;
+
+	if (target_parse(url, &t, err) < 0)
+		return -1;
+	target_free(&t);
+	return 0;
+}
+
+/* What the command line names, before any hop is asked. Hops of records are not known yet. */
+static int check_names(const struct run *r, const struct probe *own, int argc, char **argv, struct err *err)
+{
+	bool records = argc > 0 && strcmp(argv[argc - 1], "-") == 0;
+
+	for (int i = 0; i < argc - records; i++)
+		if (check_url(argv[i], err) < 0)
+			return -1;
+	for (size_t i = 0; i < own->count; i++)
+		if (check_url(own->hops[i]->url, err) < 0)
+			return err_wrap(err, "hop %s", own->hops[i]->name);
+	for (size_t i = 0; i < r->conf.configs.count && !records; i++) {
+		struct span file, name = span_cut(span_str(r->conf.configs.items[i]), '=', &file);
+		if (file.p == NULL)
+			return err_set(err, "--config \"%s\" is not HOP=FILE", r->conf.configs.items[i]);
+		if (!probe_has(own, name) && !(argc > 0 && span_eq(name, SPAN("target"))))
+			return err_set(
+				err, "--config \"%s\": there is no such hop", r->conf.configs.items[i]);
+	}
+	return 0;
+}
+
 static int probe_main(struct run *r, int argc, char **argv, struct err *err)
 {
 	struct probe own = {0};
@@ -382,7 +426,8 @@ static int probe_main(struct run *r, int argc, char **argv, struct err *err)
 	} else if (read_format(&r->conf, err) == 0 && read_color(&r->conf, err) == 0 &&
 		   request_check_headers(&r->conf.client, err) == 0) {
 		status = r->conf.hops_file != NULL ? EXIT_CANNOT : EXIT_USAGE;
-		if (own_hops(r, &own, err) == 0 && env_init(&r->env, &r->conf.client, &status, err) == 0) {
+		if (own_hops(r, &own, err) == 0 && check_names(r, &own, argc, argv, err) == 0 &&
+			env_init(&r->env, &r->conf.client, &status, err) == 0) {
 			status = EXIT_CANNOT;
 			if (r->conf.expect_file == NULL || read_expected(r, err) == 0) {
 				run_targets(r, &own, argc, argv);

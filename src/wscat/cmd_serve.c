@@ -7,6 +7,8 @@
 #include "common/base/fsx.h"
 #include "common/base/out.h"
 #include "common/net/listen.h"
+#include "common/proto/url.h"
+#include "common/proto/ws_conn.h"
 #include "wscat/cmd.h"
 #include "wscat/env.h"
 #include "wscat/h2serve.h"
@@ -153,6 +155,21 @@ static int run(struct serve *s, struct err *err)
 	return 0;
 }
 
+static int check(const struct serve_conf *conf, int argc, struct err *err)
+{
+	struct url_authority address;
+
+	if (argc > 0)
+		return err_set(err, "serve takes no argument");
+	if ((conf->cert == NULL) != (conf->key == NULL))
+		return err_set(err, "--cert and --key belong together");
+	if (url_parse_address(span_str(conf->listen), &address, err) < 0)
+		return err_wrap(err, "--listen");
+	if (!ws_code_may_be_sent((int)conf->close_code))
+		return err_set(err, "--close-code is 1000 to 1014 or 3000 to 4999 (but 1004 to 1006)");
+	return 0;
+}
+
 int cmd_serve(int argc, char **argv)
 {
 	struct serve_conf conf = {.listen = "127.0.0.1:8080",
@@ -172,11 +189,7 @@ int cmd_serve(int argc, char **argv)
 	case OPT_DONE: break;
 	case OPT_BAD: status = EXIT_USAGE; break;
 	case OPT_RUN:
-		if (argc > 0)
-			status = EXIT_USAGE, err_set(&err, "serve takes no argument");
-		else if ((conf.cert == NULL) != (conf.key == NULL))
-			status = EXIT_USAGE, err_set(&err, "--cert and --key belong together");
-		else if (read_policy(&serve, &err) < 0)
+		if (check(&conf, argc, &err) < 0 || read_policy(&serve, &err) < 0)
 			status = EXIT_USAGE;
 		else if (run(&serve, &err) < 0)
 			status = EXIT_CANNOT;

@@ -5,7 +5,8 @@
 #include "common/base/fsx.h"
 #include "common/base/mem.h"
 #include "common/base/secret.h"
-#include "wscat/env.h"
+#include "common/proto/url.h"
+#include "wscat/where.h"
 
 #define SECRET_FILE_MAX ((size_t)8192) /* bytes of --auth-file and --cookie-file */
 
@@ -72,6 +73,8 @@ static int read_compression(const char *text, struct ws_deflate_params *out, str
 
 static int check(const struct client_conf *conf, struct env *env, struct err *err)
 {
+	struct url_authority host;
+
 	if (conf->http2 && conf->http11)
 		return err_set(err, "--http2 and --http1.1 exclude each other");
 	if ((conf->cert == NULL) != (conf->key == NULL))
@@ -81,6 +84,10 @@ static int check(const struct client_conf *conf, struct env *env, struct err *er
 			return err_set(err, "--subprotocol \"%s\" is no token", conf->subprotocols.items[i]);
 	if (conf->origin != NULL && !header_is_value(span_str(conf->origin)))
 		return err_set(err, "--origin may not stand in a field");
+	if (conf->host != NULL && !url_split_authority(span_str(conf->host), &host))
+		return err_set(err, "--host \"%s\" is no host name, with or without a port", conf->host);
+	if (where_check(conf, err) < 0)
+		return -1;
 	return read_compression(conf->compression, &env->deflate, err);
 }
 

@@ -7,6 +7,8 @@
 #include "wscat/peer_private.h"
 
 #define READ_SIZE 65536 /* bytes taken from the stream at once */
+#define READS_MOST \
+	16 /* in one turn: a server that is faster than we are would keep timers and signals waiting */
 
 /* --- Ending --- */
 
@@ -18,6 +20,7 @@ static void peer_end_io(struct peer *p)
 	p->io = NULL;
 	stream_close(&p->stream);
 	loop_timer_stop(&p->timer);
+	loop_timer_stop(&p->more);
 	loop_task_cancel(&p->flush);
 }
 
@@ -221,7 +224,8 @@ static void peer_read(struct peer *p)
 {
 	char bytes[READ_SIZE];
 
-	while (peer_wants_more(p)) {
+	while (peer_wants_more(p) && p->reads < READS_MOST) {
+		p->reads++;
 		ssize_t n = peer_stream_read(p, bytes, sizeof(bytes));
 		if (n == STREAM_AGAIN)
 			return;
@@ -239,7 +243,7 @@ static void peer_read(struct peer *p)
 			loop_timer_start(&p->timer, PEER_BODY_QUIET_MS);
 		if (p->state == PEER_LINGER)
 			continue; /* nothing counts after the close */
-		if (p->state == PEER_OPEN && p->report.at.close_sent > 0)
+		if (p->state == PEER_OPEN && p->report.at.close_sent > 0 && !p->hurry)
 			loop_timer_start(&p->timer, PEER_CLOSE_MS); /* messages that were under way */
 		buf_add(&p->in, bytes, (size_t)n);
 		peer_take(p);
@@ -295,6 +299,7 @@ void peer_pump(struct peer *p)
 {
 	bool again;
 
+	p->reads = 0;
 	do {
 		if (p->state >= PEER_HEAD && p->state != PEER_OVER)
 			peer_read(p);
@@ -304,7 +309,9 @@ void peer_pump(struct peer *p)
 			peer_backlog(p) < WS_CONN_OUT_HIGH && !p->paused;
 		if (again)
 			peer_feed(p);
-	} while (again);
+	} while (again && p->reads < READS_MOST);
+	if (p->reads == READS_MOST && p->state != PEER_OVER)
+		loop_timer_start(&p->more, 1); /* not 0: libuv would call at once, for ever */
 	if (p->eof && p->state == PEER_OPEN && !ws_conn_is_stalled(p->conn))
 		peer_finish(p, "ended by the server");
 	if (p->state != PEER_OVER)
@@ -319,6 +326,11 @@ static void peer_on_flush(void *arg)
 
 	if (p->state >= PEER_HEAD && p->state != PEER_OVER)
 		peer_pump(p);
+}
+
+static void peer_on_more(void *arg)
+{
+	peer_pump(arg);
 }
 
 struct peer *peer_start(const struct peer_conf *conf, const struct peer_fns *fns, void *arg)
@@ -339,6 +351,7 @@ struct peer *peer_start(const struct peer_conf *conf, const struct peer_fns *fns
 	p->report.is_h2 = conf->use_h2;
 	p->report.close_code = WS_CODE_ABNORMAL;
 	loop_timer_init(&p->timer, p->env->loop, peer_on_timer, p);
+	loop_timer_init(&p->more, p->env->loop, peer_on_more, p);
 	p->flush = (struct loop_task){.fn = peer_on_flush, .arg = p};
 	p->over = (struct loop_task){.fn = peer_on_over, .arg = p};
 	if (conf->use_h2)
@@ -360,6 +373,7 @@ void peer_free(struct peer *p)
 	peer_end_io(p);
 	loop_task_cancel(&p->over);
 	loop_timer_fini(&p->timer);
+	loop_timer_fini(&p->more);
 	h2pipe_free(p->h2);
 	h2pipe_request_free(p->h2_request);
 	ws_conn_free(p->conn);
@@ -408,6 +422,14 @@ void peer_close(struct peer *p, int code, struct span reason)
 	ws_conn_pause(p->conn, false);
 	loop_timer_start(&p->timer, PEER_CLOSE_MS);
 	loop_defer(p->env->loop, &p->flush);
+}
+
+void peer_hurry(struct peer *p)
+{
+	if (p->hurry || p->state != PEER_OPEN)
+		return;
+	p->hurry = true;
+	loop_timer_start(&p->timer, PEER_CLOSE_MS);
 }
 
 void peer_pause(struct peer *p, bool paused)

@@ -10,7 +10,7 @@
 #include "wscat/target.h"
 
 #define PEER_BODY_MAX 4096     /* bytes kept of the body of an answer that is not 101 */
-#define PEER_CLOSE_MS 5000     /* wait for the peer's close frame, since the last byte */
+#define PEER_CLOSE_MS 5000     /* wait for the peer's close frame, since the last byte, or since peer_hurry */
 #define PEER_LINGER_MS 1000    /* wait for the server to end the connection after the closing handshake */
 #define PEER_BODY_QUIET_MS 300 /* an answer's body that pauses for so long is taken as it is */
 
@@ -93,6 +93,8 @@ int peer_send(struct peer *p, enum ws_opcode opcode, struct span payload);
 size_t peer_backlog(const struct peer *p);
 /* Begin the closing handshake; the end comes by on_over. Before the opening it cuts the connection. */
 void peer_close(struct peer *p, int code, struct span reason);
+/* Messages that come after our close frame are of no use any more: the peer has PEER_CLOSE_MS from now on, whatever it sends. */
+void peer_hurry(struct peer *p);
 /* Stop and go on taking messages. */
 void peer_pause(struct peer *p, bool paused);
 

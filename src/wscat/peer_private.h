@@ -37,6 +37,7 @@ struct peer {
 	struct stream stream;
 	struct loop_io *io;
 	struct loop_timer timer;
+	struct loop_timer more; /* reading goes on after others had their turn */
 	struct loop_task flush; /* writes what was queued during a wake-up */
 	struct loop_task over;
 	struct buf out; /* request; then whatever goes before frames */
@@ -45,7 +46,8 @@ struct peer {
 	struct http1_body body;
 	struct ws_conn *conn;
 	struct h2pipe *h2; /* NULL over HTTP/1.1 */
-	bool eof, paused;
+	bool eof, paused, hurry;
+	int reads; /* of this turn */
 	struct peer_report report;
 };
 

@@ -99,12 +99,32 @@ static void print_others(const struct verdict *v)
 	printf("    (the hop's configuration decides: --config)\n");
 }
 
+/* What the first hop serves opens. One further inside may not be there for us, or want what the others send it. */
+static void print_pass(const struct probe *p)
+{
+	size_t open = 0;
+
+	while (open < p->count && p->hops[open]->replies[ASK_UPGRADE].opened)
+		open++;
+	if (open == p->count) {
+		printf("all hops pass\n");
+		return;
+	}
+	printf("%s passes\n", p->hops[0]->name);
+	for (size_t i = open; i < p->count; i++) {
+		const struct reply *r = &p->hops[i]->replies[ASK_UPGRADE];
+		if (!r->opened)
+			printf("%s does not when asked by itself: %s\n", p->hops[i]->name,
+				r->why != NULL ? r->why : "it does not open");
+	}
+}
+
 static void print_verdict(const struct probe *p)
 {
 	const struct verdict *v = &p->verdict;
 
 	if (v->hop == VERDICT_NOBODY) {
-		printf("all hops pass\n");
+		print_pass(p);
 		return;
 	}
 	printf("%s: %s (%s)\n", v->is_fault ? "broken" : "works, but",

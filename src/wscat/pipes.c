@@ -116,6 +116,17 @@ struct sink {
 	bool broken;
 };
 
+static void sink_break(struct sink *s)
+{
+	const char *why = errno != EPIPE ? strerrordesc_np(errno) : "";
+
+	s->broken = true;
+	buf_clear(&s->buf);
+	if (s->io != NULL)
+		loop_arm(s->io, LOOP_NOTHING);
+	s->fn(s->arg, why);
+}
+
 /* Write while that does not wait. */
 static void sink_push(struct sink *s)
 {
@@ -128,11 +139,7 @@ static void sink_push(struct sink *s)
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			break;
 		if (n < 0) {
-			s->broken = true;
-			buf_clear(&s->buf);
-			if (s->io != NULL)
-				loop_arm(s->io, LOOP_NOTHING);
-			s->fn(s->arg, strerrordesc_np(errno));
+			sink_break(s);
 			return;
 		}
 		buf_consume(&s->buf, (size_t)n);
@@ -181,7 +188,7 @@ void sink_finish(struct sink *s)
 		else if (errno == EAGAIN)
 			poll(&(struct pollfd){.fd = s->fd, .events = POLLOUT}, 1, -1);
 		else if (errno != EINTR)
-			s->broken = true;
+			sink_break(s);
 	}
 }
 

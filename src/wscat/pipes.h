@@ -19,7 +19,7 @@ void source_free(struct source *s); /* NULL is fine */
 
 /* A descriptor written to without waiting. */
 struct sink;
-/* Called when the backlog has gone, and with why when the reader has. */
+/* Called when the backlog has gone, and with why when no more can be written: "" when the reader has gone. */
 typedef void sink_fn(void *arg, const char *why);
 struct sink *sink_new(struct loop *loop, int fd, sink_fn *fn, void *arg);
 /* Append here, then sink_flush. */

@@ -29,12 +29,19 @@ int probe_add(struct probe *p, struct hop *h, bool to_measure, struct err *err)
 
 /* --- Configurations --- */
 
-static struct hop *find_hop(struct probe *p, struct span name, size_t *at)
+static struct hop *find_hop(const struct probe *p, struct span name, size_t *at)
 {
 	for (*at = 0; *at < p->count; (*at)++)
 		if (span_eq(span_str(p->hops[*at]->name), name))
 			return p->hops[*at];
 	return NULL;
+}
+
+bool probe_has(const struct probe *p, struct span name)
+{
+	size_t at;
+
+	return find_hop(p, name, &at) != NULL;
 }
 
 static int read_config(struct probe *p, size_t at, const char *file, const char *host, struct err *err)

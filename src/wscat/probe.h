@@ -39,6 +39,8 @@ struct probe {
 
 /* Append a hop; -1 when there are too many, or the name is taken (the hop is freed then). */
 int probe_add(struct probe *p, struct hop *h, bool to_measure, struct err *err);
+/* Is there a hop of this name? */
+bool probe_has(const struct probe *p, struct span name);
 /* Measure what is to be measured, read configurations, judge. -1 with err. */
 int probe_run(struct probe *p, const struct probe_conf *conf, struct env *env, struct err *err);
 /* Compare with a record of an earlier run: sets p->regressions. */

@@ -36,8 +36,8 @@ static int read_close(struct script *s, struct script_step *step, struct span re
 
 	if (code.len > 0 && (!span_to_u64(code, 4999, &n) || !ws_code_may_be_sent((int)n)))
 		return err_set(err, "a close code is 1000 to 1014 or 3000 to 4999");
-	if (reason.len > WS_CONTROL_MAX - 2)
-		return err_set(err, "a close reason has at most 123 bytes");
+	if (!ws_reason_may_be_sent(reason))
+		return err_set(err, "a close reason is UTF-8 of at most 123 bytes");
 	step->code = (int)n;
 	if (reason.p != NULL)
 		keep(s, step, reason);

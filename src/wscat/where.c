@@ -113,6 +113,18 @@ int where_find(const struct client_conf *conf, const struct target *target, stru
 	return rc;
 }
 
+int where_check(const struct client_conf *conf, struct err *err)
+{
+	char host[] = "localhost", port[] = "80";
+	struct target any = {.host = host, .port = port};
+	struct where w;
+
+	if (where_find(conf, &any, &w, err) < 0)
+		return -1;
+	where_free(&w);
+	return 0;
+}
+
 void where_free(struct where *w)
 {
 	if (w->credentials != NULL)

@@ -24,6 +24,8 @@ struct where {
 /* -1 with err when an option is malformed. */
 int where_find(
 	const struct client_conf *conf, const struct target *target, struct where *out, struct err *err);
+/* Are the options well-formed? So that a wrong one is told from a target that cannot be reached. */
+int where_check(const struct client_conf *conf, struct err *err);
 void where_free(struct where *w);
 /* Is this an address, not a name? */
 bool where_is_address(const char *host);

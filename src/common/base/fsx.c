@@ -47,6 +47,12 @@ int fsx_read(const char *path, struct buf *out, struct err *err)
 	return rc;
 }
 
+int fsx_read_input(const char *path, struct buf *out, struct err *err)
+{
+	return strcmp(path, "-") == 0 ? fsx_read_fd(STDIN_FILENO, "standard input", out, err)
+				      : fsx_read(path, out, err);
+}
+
 int fsx_write_all(int fd, struct span bytes)
 {
 	while (bytes.len > 0) {
@@ -75,7 +81,8 @@ static int fsx_sync_dir(const char *path)
 	return rc;
 }
 
-int fsx_write(const char *path, struct span bytes, mode_t mode, struct err *err)
+/* was: whose the file is to be, NULL for ours. */
+static int fsx_put(const char *path, struct span bytes, mode_t mode, const struct stat *was, struct err *err)
 {
 	char *temp = mem_printf("%s.XXXXXX", path);
 	int fd = mkostemp(temp, O_CLOEXEC);
@@ -85,7 +92,8 @@ int fsx_write(const char *path, struct span bytes, mode_t mode, struct err *err)
 		err_sys(err, "%s", path);
 		goto out;
 	}
-	bool ok = fchmod(fd, mode) == 0 && fsx_write_all(fd, bytes) == 0 && fsync(fd) == 0;
+	bool ok = (was == NULL || fchown(fd, was->st_uid, was->st_gid) == 0) && fchmod(fd, mode) == 0 &&
+		  fsx_write_all(fd, bytes) == 0 && fsync(fd) == 0;
 	if (close(fd) < 0 || !ok || rename(temp, path) < 0 || fsx_sync_dir(path) < 0) {
 		err_sys(err, "%s", path);
 		unlink(temp);
@@ -94,6 +102,27 @@ int fsx_write(const char *path, struct span bytes, mode_t mode, struct err *err)
 	rc = 0;
 out:
 	free(temp);
+	return rc;
+}
+
+int fsx_write(const char *path, struct span bytes, mode_t mode, struct err *err)
+{
+	return fsx_put(path, bytes, mode, NULL, err);
+}
+
+int fsx_rewrite(const char *path, struct span bytes, struct err *err)
+{
+	char *real = realpath(path, NULL);
+	struct stat st;
+	int rc;
+
+	if (real == NULL || stat(real, &st) < 0)
+		rc = err_sys(err, "%s: cannot be written", path);
+	else if (!S_ISREG(st.st_mode))
+		rc = err_set(err, "%s: cannot be written: it is no regular file", path);
+	else
+		rc = fsx_put(real, bytes, st.st_mode & 07777, &st, err);
+	free(real);
 	return rc;
 }
 

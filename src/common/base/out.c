@@ -66,3 +66,13 @@ int out_die(const char *program, const struct err *err, int code)
 	buf_free(&line);
 	return code;
 }
+
+int out_finish(const char *program, int code)
+{
+	struct err err;
+
+	if (out_end(stdout, "standard output", &err) == 0)
+		return code;
+	out_die(program, &err, OUT_CANNOT);
+	return code <= 1 ? OUT_CANNOT : code;
+}

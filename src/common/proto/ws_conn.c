@@ -215,6 +215,11 @@ bool ws_code_may_be_sent(int code)
 	       (code >= 3000 && code <= 4999);
 }
 
+bool ws_reason_may_be_sent(struct span reason)
+{
+	return reason.len <= WS_CONTROL_MAX - 2 && utf8_whole(reason);
+}
+
 int ws_conn_close(struct ws_conn *c, int code, struct span reason)
 {
 	char payload[WS_CONTROL_MAX];
@@ -225,7 +230,7 @@ int ws_conn_close(struct ws_conn *c, int code, struct span reason)
 		c->closed_with = code;
 		return conn_put_frame(c, true, false, WS_CLOSE, SPAN(""));
 	}
-	if (!ws_code_may_be_sent(code) || reason.len > sizeof(payload) - 2 || !utf8_whole(reason))
+	if (!ws_code_may_be_sent(code) || !ws_reason_may_be_sent(reason))
 		return -1;
 	payload[0] = (char)(code >> 8);
 	payload[1] = (char)(code & 0xff);

@@ -77,6 +77,8 @@ const char *ws_conn_fault(const struct ws_conn *c);
 
 /* May this code stand in a close frame? (RFC 6455, 7.4) */
 bool ws_code_may_be_sent(int code);
+/* And this reason, with a code? It must fit and be UTF-8. */
+bool ws_reason_may_be_sent(struct span reason);
 /* The code's usual name, "" for an unknown one. */
 const char *ws_code_name(int code);
 

@@ -66,7 +66,7 @@ static int get(struct manage *m, const struct uuid *id)
 
 static int read_input(struct manage *m, const char *path, struct buf *text)
 {
-	return fsx_read(strcmp(path, "-") == 0 ? "/dev/stdin" : path, text, &m->err);
+	return fsx_read_input(path, text, &m->err);
 }
 
 static void place(struct manage *m, const char *path, const struct ingress_error *error)
