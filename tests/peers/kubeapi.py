@@ -23,7 +23,6 @@ import argparse
 import base64
 import copy
 import datetime
-import http.server
 import json
 import re
 import signal
@@ -34,6 +33,7 @@ import time
 import urllib.parse
 import uuid
 
+import kubecontrol
 import kubemerge
 import kubepods
 
@@ -52,15 +52,13 @@ SECRET_MAX = 1 << 20
 NEEDS = {"kubernetes.io/tls": ["tls.crt", "tls.key"], "kubernetes.io/dockerconfigjson": [".dockerconfigjson"],
          "kubernetes.io/dockercfg": [".dockercfg"], "kubernetes.io/ssh-auth": ["ssh-privatekey"]}
 NEEDS_ONE = {"kubernetes.io/basic-auth": ["username", "password"]}
-REASONS = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 405: "MethodNotAllowed",
-           409: "Conflict", 415: "UnsupportedMediaType", 422: "Invalid", 429: "TooManyRequests", 500: "InternalError"}
 LAST = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 class Refused(Exception):
     def __init__(self, status, message, reason=None, **details):
         self.status, self.message = status, message
-        self.reason, self.details = reason or REASONS.get(status, ""), details
+        self.reason, self.details = reason, details
 
 
 def invalid(kind, name, field, why, what="FieldValueInvalid"):
@@ -285,12 +283,7 @@ def review_of(headers, raw):
 
 # --- Requests ---
 
-class API(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
+class API(kubecontrol.Handler):
     def do_any(self):
         self.answered, self.user = 0, ""
         url = urllib.parse.urlsplit(self.path)
@@ -310,34 +303,13 @@ class API(http.server.BaseHTTPRequestHandler):
                 return self.watch(url.path, query)
             status, answer = self.route(url.path, query, raw)
         except Refused as e:
-            status, answer = e.status, {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-                                        "message": e.message, "reason": e.reason, "details": e.details, "code": e.status}
+            status, answer = e.status, kubecontrol.failure(e.status, e.message, e.reason, e.details)
         self.answered = status
         if fault.get("mode") == "lost":
             return self.cut()
         self.answer(status, answer, fault.get("retry_after"))
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_any
-
-    def cut(self):
-        self.note()
-        self.close_connection = True
-        self.connection.close()
-
-    def note(self):
-        with self.server.store.lock:
-            self.server.log.append([self.user, self.command, self.path, self.answered])
-
-    def answer(self, status, value, retry_after=None):
-        self.note()
-        body = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        if retry_after is not None:
-            self.send_header("Retry-After", str(retry_after))
-        self.end_headers()
-        self.wfile.write(body)
 
     def who(self):
         kind, _, token = self.headers.get("authorization", "").partition(" ")
@@ -548,71 +520,11 @@ class API(http.server.BaseHTTPRequestHandler):
         self.wfile.flush()
 
 
-# --- The test's side ---
-
-class Control(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-    def do_POST(self):
-        body, api = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or b"{}"), self.server.api
-        with api.store.lock:
-            if self.path == "/fault":
-                api.faults.append(body)
-            elif self.path == "/pods":
-                api.pods.modes.update(body)
-            elif self.path == "/clear":
-                api.log.clear()
-            else:
-                return self.send_error(404)
-        self.tell({})
-
-    def do_GET(self):
-        api = self.server.api
-        with api.store.lock:
-            if self.path == "/log":
-                return self.tell(api.log)
-            if self.path == "/pods":
-                return self.tell(api.pods.shown())
-        self.send_error(404)
-
-    def tell(self, value):
-        body = json.dumps(value).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
+class Server(kubecontrol.Server):
     def __init__(self, options, tls):
-        super().__init__(("127.0.0.1", 0), API)
-        self.options, self.tls = options, tls
-        self.store, self.log, self.faults = Store(), [], []
+        self.options, self.store = options, Store()
+        super().__init__(API, tls, self.store.lock)
         self.pods = kubepods.Pods(self.store, options.pods)
-
-    def finish_request(self, request, address):
-        """The handshake in the connection's own thread, so that one that stalls holds nobody up."""
-        request.settimeout(600)
-        try:
-            super().finish_request(self.tls.wrap_socket(request, server_side=True), address)
-        except (OSError, ssl.SSLError):
-            pass  # of a client that went away, or did not trust us
-
-    def take_fault(self, method, path):
-        with self.store.lock:
-            for f in self.faults:
-                if f.get("method", method) == method and f.get("path", "") in path:
-                    f["count"] = f.get("count", 1) - 1
-                    if f["count"] <= 0:
-                        self.faults.remove(f)
-                    return dict(f)
-        return {}
 
 
 def main():
@@ -625,13 +537,9 @@ def main():
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(options.cert, options.key)
     api = Server(options, tls)
-    control = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Control)
-    control.daemon_threads, control.api = True, api
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
-    for server in (api, control):
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(f"ready {api.server_address[1]} {control.server_address[1]}", flush=True)
+    kubecontrol.serve(api)
     try:
         api.pods.run()  # here, since a process that a pod runs ends with the thread that started it
     finally:
