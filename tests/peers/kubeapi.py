@@ -141,7 +141,10 @@ def check_deployment(new, old):
 
 
 def fill_deployment(spec, pod):
-    """What the real server fills in."""
+    """What the real server fills in, and what it leaves out."""
+    meta = spec["template"].get("metadata") or {}
+    if not meta.get("annotations", True):
+        del meta["annotations"]
     spec.setdefault("replicas", 1)
     spec.setdefault("progressDeadlineSeconds", 600)
     spec.setdefault("revisionHistoryLimit", 10)

@@ -299,21 +299,23 @@ class Pods:
         counts = {"replicas": len(mine), "updatedReplicas": len(new), "readyReplicas": sum(p.ready for p in mine),
                   "availableReplicas": sum(p.ready for p in mine)}
         counts["unavailableReplicas"] = max(0, d["spec"]["replicas"] - counts["availableReplicas"])
-        seen = {**counts, "generation": d["metadata"]["generation"], "ready": sum(p.ready for p in new)}
-        last, since = self.progress.get((ns, name), (None, 0))
-        if seen != last:
+        seen = {**counts, "ready": sum(p.ready for p in new)}
+        last, since, known = self.progress.get((ns, name), (None, 0, []))
+        moved = seen != last or template not in known  # a new template is a new ReplicaSet, one of before is not
+        if moved:
             since = time.monotonic()
-            self.progress[ns, name] = (seen, since)
+            self.progress[ns, name] = (seen, since, known if template in known else [*known, template])
         done = counts["updatedReplicas"] == counts["replicas"] == d["spec"]["replicas"] <= counts["availableReplicas"]
         late = not done and time.monotonic() - since > d["spec"]["progressDeadlineSeconds"]
         was = d.get("status") or {}
-        if late or (was.get("conditions", [{}])[0].get("reason") == "ProgressDeadlineExceeded" and not done
-                    and was.get("observedGeneration") == d["metadata"]["generation"]):
+        before = was.get("conditions", [{}])[0]
+        if late or (before.get("reason") == "ProgressDeadlineExceeded" and not done and not moved):
             reason, status = "ProgressDeadlineExceeded", "False"
         else:
             reason, status = "NewReplicaSetAvailable" if done else "ReplicaSetUpdated", "True"
+        updated = before["lastUpdateTime"] if before.get("reason") == reason else stamp()
         status = {"observedGeneration": d["metadata"]["generation"], **{k: v for k, v in counts.items() if v},
-                  "conditions": [{"type": "Progressing", "status": status, "reason": reason}]}
+                  "conditions": [{"type": "Progressing", "status": status, "reason": reason, "lastUpdateTime": updated}]}
         if was != status:
             self.store.commit("deployments", ns, name, {**d, "metadata": dict(d["metadata"]), "status": status}, "MODIFIED")
 
