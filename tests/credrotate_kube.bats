@@ -227,6 +227,12 @@ END
   allow_rotator
   run -0 rotate_with resume
   rotations 1
+  # what a policy forbids is no matter of roles
+  control fault '{"method": "PATCH", "path": "/deployments/", "mode": 403}'
+  run -7 rotate
+  [[ $output == *"/deployments/web"*"forbidden, and not by a role"* ]]
+  run -0 rotate_with resume
+  rotations 2
 }
 
 # --- Preflight ---
