@@ -20,13 +20,7 @@ start_kube() {
     cp "$OUTBORE_TEST_CLUSTER/ca.pem" "$at/kube-ca.pem"
     PATH=${tunnel%/*}:$PATH start kube "$peers/kubenode.py" --cluster "$OUTBORE_TEST_CLUSTER" --namespace "$ns" --pods "$at/pods"
   else
-    kube_authority "$at" || return
-    (
-      umask 077
-      echo admin-secret-token >"$at/admin-token"
-      echo rotator-secret-token >"$at/rotator-token"
-      echo '{"admin-secret-token": "admin", "rotator-secret-token": "system:serviceaccount:net:credrotate"}' >"$at/tokens.json"
-    )
+    small_kube "$at" || return
     PATH=${tunnel%/*}:$PATH start kube "$peers/kubeapi.py" --cert kube.pem --key kube.key --tokens tokens.json --pods "$at/pods"
   fi
   wait_for kube.out '^ready '
@@ -40,6 +34,18 @@ start_kube() {
       >"$at/$user.kubeconfig"
   done
   export kube_server kube_control
+}
+
+# small_kube DIR: what the small server needs, for the namespace.
+small_kube() {
+  (
+    umask 077
+    echo admin-secret-token >"$1/admin-token"
+    echo rotator-secret-token >"$1/rotator-token"
+    jq -n --arg ns "$ns" '{"admin-secret-token": "admin", "rotator-secret-token": "system:serviceaccount:\($ns):credrotate"}' \
+      >"$1/tokens.json"
+  )
+  kube_authority "$1"
 }
 
 # kube_authority DIR: a certificate authority, and the server's certificate.

@@ -10,8 +10,9 @@ REASONS = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFo
 
 
 def failure(status, message, reason=None, details=None):
+    reason = REASONS.get(status, "") if reason is None else reason
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message,
-            "reason": reason or REASONS.get(status, ""), "details": details or {}, "code": status}
+            **({"reason": reason} if reason else {}), **({"details": details} if details else {}), "code": status}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -308,16 +308,23 @@ class Pods:
         done = counts["updatedReplicas"] == counts["replicas"] == d["spec"]["replicas"] <= counts["availableReplicas"]
         late = not done and time.monotonic() - since > d["spec"]["progressDeadlineSeconds"]
         was = d.get("status") or {}
-        before = was.get("conditions", [{}])[0]
+        before = next((c for c in was.get("conditions", []) if c["type"] == "Progressing"), {})
         if late or (before.get("reason") == "ProgressDeadlineExceeded" and not done and not moved):
             reason, status = "ProgressDeadlineExceeded", "False"
         else:
             reason, status = "NewReplicaSetAvailable" if done else "ReplicaSetUpdated", "True"
         updated = before["lastUpdateTime"] if before.get("reason") == reason else stamp()
         status = {"observedGeneration": d["metadata"]["generation"], **{k: v for k, v in counts.items() if v},
-                  "conditions": [{"type": "Progressing", "status": status, "reason": reason, "lastUpdateTime": updated}]}
+                  "conditions": [self.availability(d, counts["availableReplicas"]),
+                                 {"type": "Progressing", "status": status, "reason": reason, "lastUpdateTime": updated}]}
         if was != status:
             self.store.commit("deployments", ns, name, {**d, "metadata": dict(d["metadata"]), "status": status}, "MODIFIED")
+
+    def availability(self, d, available):
+        rolling = d["spec"]["strategy"].get("rollingUpdate") or {"maxUnavailable": 0}
+        enough = available >= d["spec"]["replicas"] - share(rolling["maxUnavailable"], d["spec"]["replicas"], math.floor)
+        return {"type": "Available", "status": "True" if enough else "False",
+                "reason": f"MinimumReplicas{'A' if enough else 'Una'}vailable"}
 
     def end(self):
         end_all(self.pods)
