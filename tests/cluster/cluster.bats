@@ -51,12 +51,23 @@ job_is() {
 @test "cluster: a quota that has no room for one more pod is a rollout that gets stuck, and is taken back" {
   start_pods '.spec.progressDeadlineSeconds = 2'
   k create quota few --hard=pods=2
+  before=$(control pods | jq -c 'map(.pid)')
   run -1 rotate
-  [[ $output == *"ProgressDeadlineExceeded"* ]]
+  [[ $output == *"ProgressDeadlineExceeded"*"the old secret is current, and all use it"* ]]
   [ "$(held)" = "$(secret_of first.json)" ]
+  [ "$(control pods | jq -c 'map(.pid)')" = "$before" ]
 }
 
-# forbid GROUP RESOURCE REASON: whatever would change one.
+@test "cluster: the small server of the other tests answers as the real one does" {
+  mkdir small
+  small_kube small
+  start small-kube "$peers/kubeapi.py" --cert small/kube.pem --key small/kube.key --tokens small/tokens.json
+  wait_for small-kube.out '^ready '
+  "$peers/kubesame.py" "$ns" "$kube_server" kube-ca.pem . \
+    "https://127.0.0.1:$(awk '/^ready /{print $2}' small-kube.out)" small/kube-ca.pem small
+}
+
+# forbid GROUP RESOURCE: whatever would change one.
 forbid() {
   root_k create -f - <<END
 apiVersion: admissionregistration.k8s.io/v1
@@ -65,7 +76,7 @@ metadata: {name: $ns}
 spec:
   matchConstraints:
     resourceRules: [{apiGroups: ["$1"], apiVersions: [v1], operations: [UPDATE], resources: ["$2"]}]
-  validations: [{expression: "false", message: "not at this time of the day", reason: $3}]
+  validations: [{expression: "false", message: "not at this time of the day", reason: Forbidden}]
 ---
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicyBinding
@@ -78,16 +89,34 @@ END
   within "$wait_s" is_forbidden "$2"
 }
 
-is_forbidden() {
+is_allowed() {
   local name=tunnel-credentials
   [ "$1" = secrets ] || name=web
-  ! k patch "$1" "$name" --dry-run=server --type merge -p "{\"metadata\": {\"labels\": {\"x\": \"$RANDOM\"}}}" 2>/dev/null
+  k patch "$1" "$name" --dry-run=server --type merge -p "{\"metadata\": {\"labels\": {\"x\": \"$RANDOM\"}}}" 2>/dev/null
+}
+
+is_forbidden() {
+  ! is_allowed "$1"
 }
 
 @test "cluster: what an admission policy refuses is not taken for a right that is missing" {
   start_pods
-  forbid "" secrets Forbidden
-  run rotate
-  echo "$status $output"
-  false
+  forbid "" secrets
+  run -7 rotate
+  [[ $output == *"forbidden, and not by a role"*"ValidatingAdmissionPolicy '$ns' with binding '$ns'"* ]]
+  [[ $output != *"the role has to allow"* && $output != *"not at this time"* ]]
+  # it is a matter of rights all the same: who may can go on
+  root_k delete validatingadmissionpolicybinding "$ns"
+  within "$wait_s" is_allowed secrets
+  run -0 rotate_with resume
+  rotations 1
+
+  root_k delete validatingadmissionpolicy "$ns"
+  forbid apps deployments
+  run -7 rotate
+  [[ $output == *"forbidden, and not by a role"* && $output != *"the role has to allow"* ]]
+  root_k delete validatingadmissionpolicybinding "$ns"
+  within "$wait_s" is_allowed deployments
+  run -0 rotate_with resume
+  rotations 2
 }
