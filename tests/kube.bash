@@ -1,5 +1,5 @@
 # Helpers of the tests around Kubernetes. What they start, tests/peers/kubeapi.py, is a small server of ours with the shapes
-# of the API that these tests need. It is not Kubernetes.
+# of the API that these tests need. It is not Kubernetes: tests/cluster/README.md has more of that.
 #
 # KUBECTL: which kubectl to take (default: the one in PATH).
 # OUTBORE_TEST_CLUSTER: the directory of tests/cluster/up, a real API server with its controllers, which then takes the small

@@ -5,8 +5,8 @@
 #
 # build.sh makes the programs, up runs them, tests/peers/kubenode.py stands for the node: what is real and what is not is in
 # README.md beside this file. Then kube_cluster.bats, and the files that else run before tests/peers/kubeapi.py: those of
-# credrotate, and kubeapi.bats, whose clients of others have to find the same in both. OUTBORE_BIN and OUTBORE_BUILD: as for the
-# bats files. Results stay in build/cluster/tap.
+# credrotate, and kubeapi.bats, whose clients of others have to find the same in both. CLOUDFLARED=FILE, a recent one: that too in
+# pods. OUTBORE_BIN and OUTBORE_BUILD: as for the bats files. Results stay in build/cluster/tap.
 # Exit status: 0 nothing failed, or the programs cannot be had here; 1 something did.
 set -euo pipefail
 
@@ -15,7 +15,7 @@ top=$(cd "$here/../.." && pwd)
 mkdir -p "$top/build/cluster"
 results=$top/build/cluster
 files=("$@")
-((${#files[@]})) || files=("$top"/tests/{kube_cluster,credrotate_kube,credrotate_kube_ends,kubeapi}.bats)
+((${#files[@]})) || files=("$here/cluster.bats" "$top"/tests/{kube_cluster,credrotate_kube,credrotate_kube_ends,kubeapi}.bats)
 export OUTBORE_BIN=${OUTBORE_BIN:-$top/bin}
 
 "$here/build.sh" "$results"
@@ -68,6 +68,9 @@ launch node env -C "$results/node" PATH="$OUTBORE_BIN:$PATH" "$top/tests/peers/k
 # --- The tests ---
 
 "$top/scripts/bats-run" "$results/tap" '!nothing' "${files[@]}" && status=0 || status=1
+if [[ -n ${CLOUDFLARED:-} ]] && (($# == 0)); then
+  CONNECTOR=cloudflared-new "$top/scripts/bats-run" "$results/tap/cloudflared" interop "$top/tests/interop/kube.bats" || status=1
+fi
 tap=$(find "$results/tap" -name '*.tap' -exec cat {} +)
 skipped=$(grep -c '^ok .* # skip' <<<"$tap") || true
 passed=$(($(grep -c '^ok ' <<<"$tap") - skipped)) || true
