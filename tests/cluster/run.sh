@@ -4,7 +4,7 @@
 #   tests/cluster/run.sh [FILE...]        default all of the files below
 #
 # build.sh makes the programs, up runs them, tests/peers/kubenode.py stands for the node: what is real and what is not is in
-# README.md beside this file. Then kube_cluster.bats, and the files that else run before tests/peers/kubeapi.py: those of
+# README.md beside this file. Then cluster.bats, kube_cluster.bats, and the files that else run before tests/peers/kubeapi.py: those of
 # credrotate, and kubeapi.bats, whose clients of others have to find the same in both. CLOUDFLARED=FILE, a recent one: that too in
 # pods. OUTBORE_BIN and OUTBORE_BUILD: as for the bats files. Results stay in build/cluster/tap.
 # Exit status: 0 nothing failed, or the programs cannot be had here; 1 something did.
