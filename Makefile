@@ -137,6 +137,11 @@ interop:
 	$(SUB) all
 	$(Q)OUTBORE_BIN=$(abspath $(BIN)) tests/interop/run.sh
 
+cluster: # credrotate and a real API server of Kubernetes; building that takes a quarter of an hour
+	$(Q)scripts/deps build test
+	$(SUB) all $(BUILD)/credrotate-faults
+	$(Q)OUTBORE_BIN=$(abspath $(BIN)) OUTBORE_BUILD=$(abspath $(BUILD)) tests/cluster/run.sh
+
 lab: # wscat probe against real proxies, right and wrong
 	$(Q)scripts/deps build lab
 	$(SUB) all
@@ -243,7 +248,7 @@ uninstall:
 clean:
 	rm -rf build $(filter-out bin/.gitignore,$(wildcard bin/*))
 
-.PHONY: all deps run test unit system interop lab soak slow bench fuzz check check-format check-scripts check-man check-layers \
+.PHONY: all deps run test unit system interop cluster lab soak slow bench fuzz check check-format check-scripts check-man check-layers \
 	check-units check-binaries check-cppcheck check-tidy install install-man install-share install-units \
 	print-programs uninstall clean .FORCE
 .SECONDARY:

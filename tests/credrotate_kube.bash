@@ -51,7 +51,7 @@ rotate() {
 
 # allow_rotator [FILTER]: the roles of the example, for the names of the tests. FILTER changes the text.
 allow_rotator() {
-  sed 's/namespace: tunnels/namespace: net/; s/\[tunnel\]/[web]/' "$top/share/kubernetes/credrotate-rbac.yaml" |
+  sed 's/namespace: tunnels/namespace: '"$ns"'/; s/\[tunnel\]/[web]/' "$top/share/kubernetes/credrotate-rbac.yaml" |
     ${1:-cat} | k apply --validate=false -f - >/dev/null
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # shellcheck disable=SC2154 # what lib.bash and kube.bash set
 # credrotate with the real edge and real connectors, which run as the pods of a Deployment behind a small server with the
-# shapes of Kubernetes' API (tests/peers/kubeapi.py). Not Kubernetes: see CONTRIBUTING.md.
+# shapes of Kubernetes' API (tests/peers/kubeapi.py), or with make cluster behind a real API server: see CONTRIBUTING.md.
 
 bats_require_minimum_version 1.5.0
 load lib
@@ -32,12 +32,12 @@ teardown() {
     '["Opaque",["outbore.dev/secret-fingerprint"]]' ]
   [ "$(generation)" = 3 ]
   within "$wait_s" pods_are 2
-  for secret in "$(secret_of first.json)" "$(held)" rotator-secret-token; do
+  for secret in "$(secret_of first.json)" "$(held)" "$(<rotator-token)"; do
     [[ $output != *"$secret"* ]]
     run -1 grep -rlF -e "$secret" state audit.log
   done
   # with the rights of the example alone, and nothing else asked for
-  [ "$(control log | jq -r 'map(select(.[0] == "system:serviceaccount:net:credrotate") | .[1]) | unique | join(" ")')" = "GET PATCH POST" ]
+  [ "$(control log | jq -r 'map(select(.[0] == "system:serviceaccount:'"$ns"':credrotate") | .[1]) | unique | join(" ")')" = "GET PATCH POST" ]
   run -0 rotate_with verify --target "$target"
 }
 
@@ -123,7 +123,7 @@ teardown() {
   [ "$(jq -c '[.kind, .metadata.labels, (.data | keys), .data.other, .type]' manifest)" = \
     '["Secret",{"team":"edge"},["credentials.json","other"],"AAAA","Opaque"]' ]
   run -0 k apply --validate=false --dry-run=client -f manifest
-  /usr/bin/python3 - manifest <<'END'
+  /usr/bin/python3 - manifest "$ns" <<'END'
 import json, sys
 try:
     import kubernetes
@@ -132,7 +132,7 @@ except ImportError:
 class Answer:
     data = open(sys.argv[1]).read()
 secret = kubernetes.client.ApiClient().deserialize(Answer, "V1Secret")
-assert secret.kind == "Secret" and secret.metadata.namespace == "net" and set(secret.data) == {"credentials.json", "other"}
+assert secret.kind == "Secret" and secret.metadata.namespace == sys.argv[2] and set(secret.data) == {"credentials.json", "other"}
 END
   # whoever applies it by a field manager of its own has to take the field over
   run -1 k apply --validate=false --server-side --field-manager somebody -f <(jq '.data["credentials.json"] = "AAAA"' manifest)
@@ -189,10 +189,10 @@ END
 @test "credrotate: a token that changes is read again, one that is refused is status 7" {
   start_pods
   binary=$with_faults CREDROTATE_FAULT=ROLLING.INSTALL.0 run -137 rotate
-  echo '{"next-token": "admin"}' >tokens.json
+  revoke admin
   run -7 rotate_with resume
   [[ $output == *"status 401"*"--kube-token-file"* ]]
-  echo next-token >admin-token
+  cp next-token admin-token
   run -0 rotate_with resume
   rotations 1
 }
@@ -216,7 +216,7 @@ END
   }
   allow_rotator without_patch
   run -7 rotate
-  [[ $output == *"may not patch secrets net/tunnel-credentials"*"may not patch deployments net/web"* ]]
+  [[ $output == *"may not patch secrets $ns/tunnel-credentials"*"may not patch deployments $ns/web"* ]]
   [ "$(api GET "/$web_id" | jq .tunnel_secret_version)" = 1 ]
   # a right that is lost on the way
   allow_rotator
@@ -227,6 +227,12 @@ END
   allow_rotator
   run -0 rotate_with resume
   rotations 1
+  # what a policy forbids is no matter of roles
+  control fault '{"method": "PATCH", "path": "/deployments/", "mode": 403}'
+  run -7 rotate
+  [[ $output == *"/deployments/web"*"forbidden, and not by a role"* ]]
+  run -0 rotate_with resume
+  rotations 2
 }
 
 # --- Preflight ---
@@ -275,5 +281,5 @@ END
   run -3 rotate_with rotate --dry-run --target "k8s:$ns/tunnel-credentials#credentials.json,rollout=deployment/none"
   [[ $output == *'"none" not found'* ]]
   run -3 rotate_with rotate --dry-run --target "k8s:$ns/none#credentials.json"
-  [[ $output == *"Kubernetes has no Secret none in namespace net"* ]]
+  [[ $output == *"Kubernetes has no Secret none in namespace $ns"* ]]
 }

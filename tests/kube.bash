@@ -1,26 +1,28 @@
 # Helpers of the tests around Kubernetes. What they start, tests/peers/kubeapi.py, is a small server of ours with the shapes
-# of the API that these tests need. It is not Kubernetes, and nothing here was tried on Kubernetes.
+# of the API that these tests need. It is not Kubernetes: tests/cluster/README.md has more of that.
 #
 # KUBECTL: which kubectl to take (default: the one in PATH).
+# OUTBORE_TEST_CLUSTER: the directory of tests/cluster/up, a real API server with its controllers, which then takes the small
+# server's place; tests/peers/kubenode.py runs its pods.
 
 bats_require_minimum_version 1.5.0
 
 kubectl=${KUBECTL:-kubectl}
 ns=net # where everything lives
+[ -z "${OUTBORE_TEST_CLUSTER:-}" ] || ns=net-$$-${BATS_TEST_NUMBER:-0}
 
-# start_kube: the server, with an authority of its own in kube-ca.pem. Sets kube_server and kube_control; tokens.json says
-# who is who, admin-token and rotator-token hold one each. The pods of Deployments run with the programs under test in PATH.
+# start_kube: the server, with an authority of its own in kube-ca.pem. Sets kube_server and kube_control; admin-token and
+# rotator-token hold a token each. The pods of Deployments run with the programs under test in PATH.
 start_kube() {
   local at cluster
   at=$(scope)
-  kube_authority "$at" || return
-  (
-    umask 077
-    echo admin-secret-token >"$at/admin-token"
-    echo rotator-secret-token >"$at/rotator-token"
-    echo '{"admin-secret-token": "admin", "rotator-secret-token": "system:serviceaccount:net:credrotate"}' >"$at/tokens.json"
-  )
-  PATH=${tunnel%/*}:$PATH start kube "$peers/kubeapi.py" --cert kube.pem --key kube.key --tokens tokens.json --pods "$at/pods"
+  if [ -n "${OUTBORE_TEST_CLUSTER:-}" ]; then
+    cp "$OUTBORE_TEST_CLUSTER/ca.pem" "$at/kube-ca.pem"
+    PATH=${tunnel%/*}:$PATH start kube "$peers/kubenode.py" --cluster "$OUTBORE_TEST_CLUSTER" --namespace "$ns" --pods "$at/pods"
+  else
+    small_kube "$at" || return
+    PATH=${tunnel%/*}:$PATH start kube "$peers/kubeapi.py" --cert kube.pem --key kube.key --tokens tokens.json --pods "$at/pods"
+  fi
   wait_for kube.out '^ready '
   kube_server=https://127.0.0.1:$(awk '/^ready /{print $2}' "$at/kube.out")
   kube_control=http://127.0.0.1:$(awk '/^ready /{print $3}' "$at/kube.out")
@@ -34,6 +36,18 @@ start_kube() {
   export kube_server kube_control
 }
 
+# small_kube DIR: what the small server needs, for the namespace.
+small_kube() {
+  (
+    umask 077
+    echo admin-secret-token >"$1/admin-token"
+    echo rotator-secret-token >"$1/rotator-token"
+    jq -n --arg ns "$ns" '{"admin-secret-token": "admin", "rotator-secret-token": "system:serviceaccount:\($ns):credrotate"}' \
+      >"$1/tokens.json"
+  )
+  kube_authority "$1"
+}
+
 # kube_authority DIR: a certificate authority, and the server's certificate.
 kube_authority() {
   (
@@ -44,6 +58,33 @@ kube_authority() {
     openssl x509 -req -in kube.csr -CA kube-ca.pem -CAkey kube-ca.key -days 2 -out kube.pem \
       -extfile <(echo subjectAltName=IP:127.0.0.1)
   ) >/dev/null 2>&1 || fail_with "openssl makes no certificates"
+}
+
+# revoke USER: the token of admin or rotator is not taken any more. The next one is in next-token.
+revoke() {
+  local account=admin
+  [ "$1" = admin ] || account=credrotate
+  if [ -z "${OUTBORE_TEST_CLUSTER:-}" ]; then
+    jq -n --arg user "$(jq -r --arg t "$(<"$1-token")" '.[$t]' tokens.json)" '{"next-token": $user}' >tokens.new
+    mv tokens.new tokens.json
+    echo next-token >next-token
+    return
+  fi
+  # an account of the same name is another one
+  root_k -n "$ns" delete serviceaccount "$account"
+  root_k -n "$ns" create serviceaccount "$account"
+  root_k create --raw "/api/v1/namespaces/$ns/serviceaccounts/$account/token" -f - \
+    <<<'{"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}' | jq -r .status.token >next-token
+  within "$wait_s" is_revoked "$1" # what was found good is kept for some seconds
+}
+
+is_revoked() {
+  [ "$(curl -s -o /dev/null -w '%{http_code}' --cacert kube-ca.pem -H "Authorization: Bearer $(<"$1-token")" "$kube_server/api")" = 401 ]
+}
+
+# root_k ARGUMENT...: kubectl for who may do everything in a real cluster, past what a test sees.
+root_k() {
+  HOME=$(scope) "$kubectl" --kubeconfig "$OUTBORE_TEST_CLUSTER/admin.kubeconfig" --cache-dir "$(scope)/kube-cache" "$@"
 }
 
 # k ARGUMENT...: kubectl, as the administrator; as_rotator k ...: with the service account's rights.

@@ -30,7 +30,7 @@ teardown_file() {
 }
 
 setup() {
-  [ -n "${OUTBORE_TEST_KUBECONFIG:-}" ] || skip "no cluster: OUTBORE_TEST_KUBECONFIG names none, and nobody has run this yet"
+  [ -n "${OUTBORE_TEST_KUBECONFIG:-}" ] || skip "no cluster: OUTBORE_TEST_KUBECONFIG names none (make cluster brings one, without a kubelet)"
   cd "$(scope)" || return
   umask 077
   ns=$cluster_ns

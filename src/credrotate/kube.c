@@ -182,6 +182,32 @@ static const char *verb_of(const char *method)
 	abort();
 }
 
+/* Is it for lack of a right that it is forbidden? An answer that says nothing is taken for that. */
+static bool is_role(json_t *status, const char *verb)
+{
+	const char *message = json_string_value(json_object_get(status, "message"));
+	char *words = mem_printf(" cannot %s resource ", verb);
+	bool is = message == NULL || strstr(message, words) != NULL;
+
+	free(words);
+	return is;
+}
+
+/* Admission policies, webhooks and quotas forbid what a role allows. What they say after "denied" is of who wrote them, and may
+ * quote what was sent. */
+static void explain_admission(
+	json_t *status, const char *method, const char *path, bool quiet, struct err *err)
+{
+	const char *message = json_string_value(json_object_get(status, "message"));
+	const char *end = quiet ? strstr(message, " denied") : message + strlen(message);
+	int len = end != NULL ? (int)(end - message) : 0;
+
+	err_set(err,
+		"Kubernetes: %s %s: forbidden, and not by a role, but by a policy, a webhook or a "
+		"quota%s%.*s",
+		method, path, len > 0 ? ": " : "", len < 200 ? len : 200, message);
+}
+
 /* What a Status object tells: its message, cut. It may quote what was sent, so not for bodies with secrets. */
 static void explain(const struct answer *a, const char *method, const char *path, bool quiet, struct err *err)
 {
@@ -193,9 +219,11 @@ static void explain(const struct answer *a, const char *method, const char *path
 			"Kubernetes: %s %s: status 401: does not take the token or certificate; see "
 			"--kube-token-file",
 			method, path);
-	else if (a->status == 403)
+	else if (a->status == 403 && is_role(status, verb_of(method)))
 		err_set(err, "Kubernetes: may not %s %s; the role has to allow the verb %s", verb_of(method),
 			path, verb_of(method));
+	else if (a->status == 403)
+		explain_admission(status, method, path, quiet, err);
 	else if (a->status == 0)
 		err_set(err, "Kubernetes: %s %s: %s", method, path, a->why);
 	else if (message != NULL)

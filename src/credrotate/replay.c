@@ -117,6 +117,8 @@ static bool take_step(struct replay *r, json_t *line)
 		t->installed = t->installed || (ok && !back);
 	else if (strcmp(step, "SIGNAL") == 0) {
 		t->signal_begun = true;
+		t->rolled_from =
+			text_of(line, "rolled_from") != NULL ? text_of(line, "rolled_from") : t->rolled_from;
 		t->signalled = t->signalled || (ok && !back);
 	} else if (strcmp(step, "REJOIN") == 0 && ok) {
 		t->rejoined = !back;

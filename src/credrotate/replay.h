@@ -7,7 +7,8 @@
 struct replay_target {
 	const char *text; /* borrowed from the lines */
 	bool installed, signal_begun, signalled, rejoined, has_before;
-	struct census before; /* owned */
+	const char *rolled_from; /* as in struct target; borrowed from the lines */
+	struct census before;    /* owned */
 };
 
 struct replay {

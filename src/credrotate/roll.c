@@ -9,6 +9,7 @@
 #include "credrotate/clock.h"
 #include "credrotate/group.h"
 #include "credrotate/roll.h"
+#include "credrotate/rollout.h"
 #include "credrotate/signal.h"
 
 #define NS_PER_MS 1000000
@@ -251,6 +252,16 @@ static bool has_cover(struct run *r, const struct target *t, struct err *err)
 	return false;
 }
 
+/* Before a Deployment is rolled out for the first time: to what would it go back? */
+static bool note_mark(const struct run *r, struct target *t, struct err *err)
+{
+	if (t->signal != TARGET_ROLLOUT || r->state == RUN_ROLLBACK || t->signal_begun ||
+		t->rolled_from != NULL)
+		return true;
+	t->rolled_from = rollout_mark(t, err);
+	return t->rolled_from != NULL;
+}
+
 bool roll_signal(struct run *r, size_t index, struct err *err)
 {
 	struct target *t = &r->targets[index];
@@ -258,12 +269,14 @@ bool roll_signal(struct run *r, size_t index, struct err *err)
 	json_t *m = step_members("SIGNAL", index);
 	char open[64] = "";
 
-	if (!wait_margin(r) || !has_cover(r, t, err)) {
+	if (!wait_margin(r) || !has_cover(r, t, err) || !note_mark(r, t, err)) {
 		json_decref(m);
 		return false;
 	}
 	if (t->has_before)
 		json_object_set_new(m, "before", census_json(&t->before));
+	if (t->rolled_from != NULL)
+		json_object_set_new(m, "rolled_from", json_string(t->rolled_from));
 	if (!run_note(r, m))
 		return false;
 	t->signal_begun = true;

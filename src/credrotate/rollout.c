@@ -50,8 +50,24 @@ int rollout_get(struct target *t, json_t **deployment, struct err *err)
 
 /* --- Rolling --- */
 
+char *rollout_mark(struct target *t, struct err *err)
+{
+	json_t *deployment;
+
+	if (rollout_get(t, &deployment, err) < 0)
+		return NULL;
+	json_t *template = json_object_get(json_object_get(deployment, "spec"), "template");
+	json_t *marks = json_object_get(json_object_get(template, "metadata"), "annotations");
+	const char *mark = json_string_value(json_object_get(marks, SECRETDOC_FINGERPRINT));
+	char *copy = mem_strdup(mark != NULL ? mark : "");
+	json_decref(deployment);
+	return copy;
+}
+
 static json_t *compose(struct target *t, struct err *err)
 {
+	const char *mark = t->env->is_back && t->rolled_from != NULL ? t->rolled_from : t->env->fingerprint;
+
 	json_t *spec = NULL, *deployment;
 	int rc = immutable_resume(t, err);
 
@@ -61,11 +77,27 @@ static json_t *compose(struct target *t, struct err *err)
 	}
 	if (rc < 0)
 		return NULL;
-	json_t *pods = json_pack(
-		"{s:{s:{s:s}}}", "metadata", "annotations", SECRETDOC_FINGERPRINT, t->env->fingerprint);
+	json_t *pods = json_pack("{s:{s:{s:s?}}}", "metadata", "annotations", SECRETDOC_FINGERPRINT,
+		mark[0] != '\0' ? mark : NULL);
 	if (spec != NULL)
 		json_object_set_new(pods, "spec", spec);
 	return json_pack("{s:{s:o}}", "spec", "template", pods);
+}
+
+/* When it got stuck; NULL when it is not. */
+static const char *stuck_since(json_t *status)
+{
+	json_t *condition;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "conditions"), i, condition)
+	{
+		const char *reason = json_string_value(json_object_get(condition, "reason"));
+		const char *since = json_string_value(json_object_get(condition, "lastUpdateTime"));
+		if (reason != NULL && strcmp(reason, "ProgressDeadlineExceeded") == 0)
+			return since != NULL ? since : "";
+	}
+	return NULL;
 }
 
 int rollout_start(struct target *t, struct err *err)
@@ -80,8 +112,11 @@ int rollout_start(struct target *t, struct err *err)
 		t->env->kube, "PATCH", url, "application/strategic-merge-patch+json", body, &answer, err);
 
 	t->denied = result == KUBE_DENIED;
-	if (result == KUBE_OK)
+	if (result == KUBE_OK) {
+		const char *since = stuck_since(json_object_get(answer, "status"));
 		learn(t, answer);
+		snprintf(t->stuck_before, sizeof(t->stuck_before), "%s", since != NULL ? since : "");
+	}
 	json_decref(answer);
 	json_decref(change);
 	free(body);
@@ -95,31 +130,20 @@ static json_int_t number(json_t *object, const char *name)
 	return json_integer_value(json_object_get(object, name));
 }
 
-static bool is_stuck(json_t *status)
-{
-	json_t *condition;
-	size_t i;
-
-	json_array_foreach(json_object_get(status, "conditions"), i, condition)
-	{
-		const char *reason = json_string_value(json_object_get(condition, "reason"));
-		if (reason != NULL && strcmp(reason, "ProgressDeadlineExceeded") == 0)
-			return true;
-	}
-	return false;
-}
-
 static bool judge(const struct target *t, json_t *deployment, struct err *err)
 {
 	json_t *status = json_object_get(deployment, "status"), *spec = json_object_get(deployment, "spec");
 	json_t *count = json_object_get(spec, "replicas");
 	json_int_t replicas = json_is_integer(count) ? json_integer_value(count) : 1;
+	const char *since = stuck_since(status);
 	bool seen = number(status, "observedGeneration") >=
 		    number(json_object_get(deployment, "metadata"), "generation");
 	bool done = seen && number(status, "updatedReplicas") == replicas &&
 		    number(status, "replicas") == replicas && number(status, "availableReplicas") >= replicas;
 
-	if (seen && !done && is_stuck(status))
+	/* a Deployment stays stuck until something moves, a new template or not */
+	if (seen && !done && since != NULL &&
+		(t->stuck_before[0] == '\0' || strcmp(since, t->stuck_before) != 0))
 		err_set(err, "Deployment %s: ProgressDeadlineExceeded; see kubectl rollout status",
 			name_of(t));
 	return done;

@@ -165,6 +165,7 @@ static void take_progress(struct session *s)
 		t->installed = was->installed;
 		t->signal_begun = was->signal_begun;
 		t->signalled = was->signalled;
+		t->rolled_from = was->rolled_from != NULL ? mem_strdup(was->rolled_from) : NULL;
 		t->rejoined = was->rejoined;
 		t->has_before = was->has_before;
 		t->before = was->before;

@@ -143,6 +143,7 @@ void target_drop(struct target *t)
 	if (t->ops != NULL && t->own != NULL)
 		t->ops->close(t);
 	free(t->reference);
+	free(t->rolled_from);
 	census_free(&t->before);
 }
 

@@ -14,6 +14,7 @@
 
 #define TARGETS_MAX 64
 #define TARGET_REPLICAS_MAX 1000
+#define TARGET_STAMP_MAX 40 /* a time of Kubernetes, as text */
 
 enum target_signal {
 	TARGET_NONE,    /* nothing is sent: the connector watches the file, or a pipeline does the rest */
@@ -53,7 +54,12 @@ struct target {
 	void *own;        /* of its kind */
 	const char *base; /* of a Secret: its name as given. Borrowed from own */
 	char *reference;  /* the Secret that pods are to use, where that is not base; owned, NULL for none */
-	bool denied;      /* the last failure was a matter of rights */
+	/* What a Deployment's template said of the secret before it was rolled out, "" for nothing: there going back leads. Owned,
+	 * NULL when not known. */
+	char *rolled_from;
+	char stuck_before
+		[TARGET_STAMP_MAX]; /* when a Deployment got stuck that was so when we began; empty: it was not */
+	bool denied;                /* the last failure was a matter of rights */
 
 	/* How far it has come. */
 	bool installed, signal_begun, signalled, rejoined;

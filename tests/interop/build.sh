@@ -16,34 +16,10 @@ names=" ${*:2} "
 mkdir -p "$outdir/src" "$outdir/tmp"
 outdir=$(cd "$outdir" && pwd)
 
+# shellcheck source=tests/go.bash
+source "$here/../go.bash"
 package=github.com/cloudflare/cloudflared/cmd/cloudflared
-export GOTOOLCHAIN=local GOWORK=off GOTMPDIR=$outdir/tmp CGO_ENABLED=0
-
-# find_go LOWEST HIGHEST CANDIDATE...: the first candidate that is Go 1.LOWEST to 1.HIGHEST.
-find_go() {
-  local lowest=$1 highest=$2 candidate minor
-  shift 2
-  for candidate in "$@"; do
-    minor=$("$candidate" version 2>/dev/null | sed -n 's/^go version go1\.\([0-9]*\).*/\1/p') || continue
-    if [[ -n $minor ]] && ((minor >= lowest && minor <= highest)); then
-      echo "$candidate"
-      return
-    fi
-  done
-}
-
-# fetch GO LOG: download every package that the tool needs, judging what stands in the way.
-fetch() {
-  local go=$1 log=$2
-  if nice "$go" list -mod=mod -deps "$package" >/dev/null 2>"$log"; then
-    return 0
-  fi
-  if grep -Eq 'checksum mismatch|SECURITY ERROR' "$log"; then
-    cat "$log" >&2
-    exit 1
-  fi
-  return 1
-}
+export GOTMPDIR=$outdir/tmp
 
 # build NAME VERSION GO: compile one binary in a copy of its module, since -mod=mod may add lines to go.sum.
 build() {
@@ -60,8 +36,8 @@ build() {
   rm -rf "$work"
   cp -r "$here/$name" "$work"
   cd "$work"
-  if ! fetch "$go" "$log"; then
-    echo "SKIP: $name: modules not to be had: $(grep -v '^go: downloading' "$log" | paste -sd ' ' | tr -s '\t ' ' ')"
+  if ! fetch "$go" "$log" "$package"; then
+    echo "SKIP: $name: modules not to be had: $(reason_of "$log")"
     return
   fi
   nice "$go" build -mod=mod -buildvcs=false -trimpath -p 1 -ldflags "-X main.Version=$version" -o "$binary" "$package"

@@ -23,7 +23,6 @@ import argparse
 import base64
 import copy
 import datetime
-import http.server
 import json
 import re
 import signal
@@ -34,6 +33,7 @@ import time
 import urllib.parse
 import uuid
 
+import kubecontrol
 import kubemerge
 import kubepods
 
@@ -52,22 +52,31 @@ SECRET_MAX = 1 << 20
 NEEDS = {"kubernetes.io/tls": ["tls.crt", "tls.key"], "kubernetes.io/dockerconfigjson": [".dockerconfigjson"],
          "kubernetes.io/dockercfg": [".dockercfg"], "kubernetes.io/ssh-auth": ["ssh-privatekey"]}
 NEEDS_ONE = {"kubernetes.io/basic-auth": ["username", "password"]}
-REASONS = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 405: "MethodNotAllowed",
-           409: "Conflict", 415: "UnsupportedMediaType", 422: "Invalid", 429: "TooManyRequests", 500: "InternalError"}
 LAST = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 class Refused(Exception):
     def __init__(self, status, message, reason=None, **details):
         self.status, self.message = status, message
-        self.reason, self.details = reason or REASONS.get(status, ""), details
+        self.reason, self.details = reason, details
 
 
-def invalid(kind, name, field, why, what="FieldValueInvalid"):
-    group = next((g for g, k in KINDS.values() if k == kind), "")
-    title = f"{kind}.{group}" if group else kind
-    return Refused(422, f'{title} "{name}" is invalid: {field}: {why}', name=name, kind=kind,
-                   causes=[{"reason": what, "message": why, "field": field}])
+def invalid(kind, name, field, why, what="FieldValueInvalid", more=()):
+    """more: other fields that are wrong in the same way."""
+    group = {"PatchOptions": "meta.k8s.io"}.get(kind) or next((g for g, k in KINDS.values() if k == kind), "")
+    title, all_of = f"{kind}.{group}" if group else kind, [f"{f}: {why}" for f in (field, *more)]
+    named = {"name": name} if name else {}
+    return Refused(422, f'{title} "{name}" is invalid: {all_of[0] if not more else "[" + ", ".join(all_of) + "]"}', kind=kind,
+                   causes=[{"reason": what, "message": why, "field": f} for f in (field, *more)], **named, **grouped(group))
+
+
+def grouped(group):
+    return {"group": group} if group else {}
+
+
+def about(plural, name):
+    """A Status' details."""
+    return {**({"name": name} if name else {}), "kind": plural, **grouped(KINDS[plural][0])}
 
 
 def stamp():
@@ -91,19 +100,24 @@ def check_secret(new, old):
     for key, value in data.items():
         if not KEY.match(key) or key in (".", ".."):
             raise invalid("Secret", name, f"data[{key}]", f'Invalid value: "{key}": a valid config key must consist of '
-                          "alphanumeric characters, '-', '_' or '.'")
+                          "alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex "
+                          "used for validation is '[-._a-zA-Z0-9]+')")
         try:
             size += len(base64.b64decode(value, validate=True))
         except (ValueError, TypeError):
-            raise Refused(400, f"Secret in version \"v1\" cannot be handled as a Secret: illegal base64 data in {key}")
+            if old is None:
+                raise Refused(400, 'Secret in version "v1" cannot be handled as a Secret: illegal base64 data at input byte 0')
+            # which quotes all that the Secret holds
+            raise Refused(422, f' "" is invalid: patch: Invalid value: {json.dumps(json.dumps(new))}: illegal base64 data at '
+                          "input byte 0", "Invalid", causes=[])
     if size > SECRET_MAX:
-        raise invalid("Secret", name, "data", "Too long: must have at most 1048576 bytes", "FieldValueTooLong")
-    for key in NEEDS.get(new["type"], []):
-        if key not in data:
-            raise invalid("Secret", name, f"data[{key}]", "Required value", "FieldValueRequired")
+        raise invalid("Secret", name, "data", "Too long: may not be more than 1048576 bytes", "FieldValueTooLong")
+    missing = [f"data[{key}]" for key in NEEDS.get(new["type"], []) if key not in data]
     some = NEEDS_ONE.get(new["type"], [])
     if some and not any(key in data for key in some):
-        raise invalid("Secret", name, f"data[{some[0]}]", "Required value", "FieldValueRequired")
+        missing = [f"data[{key}]" for key in some]
+    if missing:
+        raise invalid("Secret", name, missing[0], "Required value", "FieldValueRequired", missing[1:])
     if old is None:
         return
     if new["type"] != old["type"]:
@@ -124,26 +138,37 @@ def check_deployment(new, old):
     match = spec.get("selector", {}).get("matchLabels") or {}
     if not match or any(labels.get(k) != v for k, v in match.items()):
         raise invalid("Deployment", name, "spec.template.metadata.labels",
-                      f"Invalid value: {labels}: `selector` does not match template `labels`")
+                      f"Invalid value: {json.dumps(labels, separators=(',', ':'))}: `selector` does not match template `labels`")
     if old is not None and old["spec"]["selector"] != spec["selector"]:
-        raise invalid("Deployment", name, "spec.selector", "Invalid value: field is immutable")
+        shown = json.dumps(spec["selector"], separators=(",", ":"))
+        raise invalid("Deployment", name, "spec.selector", f"Invalid value: {shown}: field is immutable")
     if not pod.get("containers"):
         raise invalid("Deployment", name, "spec.template.spec.containers", "Required value", "FieldValueRequired")
     volumes = {v["name"] for v in pod.get("volumes") or []}
-    for c in pod["containers"]:
+    for i, c in enumerate(pod["containers"]):
+        for j, e in enumerate(c.get("env") or []):
+            if e.get("value") and e.get("valueFrom"):
+                raise invalid("Deployment", name, f"spec.template.spec.containers[{i}].env[{j}].valueFrom",
+                              'Invalid value: "": may not be specified when `value` is not empty')
         for mount in c.get("volumeMounts") or []:
             if mount["name"] not in volumes:
                 raise invalid("Deployment", name, "spec.template.spec.containers[0].volumeMounts[0].name",
                               f'Not found: "{mount["name"]}"', "FieldValueNotFound")
     fill_deployment(spec, pod)
     rolling = spec["strategy"].get("rollingUpdate") or {}
+    if rolling and spec["strategy"]["type"] == "Recreate":
+        raise invalid("Deployment", name, "spec.strategy.rollingUpdate",
+                      "Forbidden: may not be specified when strategy `type` is 'Recreate'", "FieldValueForbidden")
     if rolling and all(str(rolling[k]) in ("0", "0%") for k in ("maxSurge", "maxUnavailable")):
         raise invalid("Deployment", name, "spec.strategy.rollingUpdate.maxUnavailable",
-                      "Invalid value: may not be 0 when `maxSurge` is 0")
+                      f"Invalid value: {rolling['maxUnavailable']}: may not be 0 when `maxSurge` is 0")
 
 
 def fill_deployment(spec, pod):
-    """What the real server fills in."""
+    """What the real server fills in, and what it leaves out."""
+    meta = spec["template"].get("metadata") or {}
+    if not meta.get("annotations", True):
+        del meta["annotations"]
     spec.setdefault("replicas", 1)
     spec.setdefault("progressDeadlineSeconds", 600)
     spec.setdefault("revisionHistoryLimit", 10)
@@ -152,13 +177,22 @@ def fill_deployment(spec, pod):
         rolling = strategy.setdefault("rollingUpdate", {})
         rolling.setdefault("maxSurge", "25%")
         rolling.setdefault("maxUnavailable", "25%")
-    for field, value in (("restartPolicy", "Always"), ("terminationGracePeriodSeconds", 30), ("dnsPolicy", "ClusterFirst")):
+    for field, value in (("restartPolicy", "Always"), ("terminationGracePeriodSeconds", 30), ("dnsPolicy", "ClusterFirst"),
+                         ("schedulerName", "default-scheduler"), ("securityContext", {})):
         pod.setdefault(field, value)
     for c in pod["containers"]:
+        for field, value in (("imagePullPolicy", "Always"), ("resources", {}), ("terminationMessagePath", "/dev/termination-log"),
+                             ("terminationMessagePolicy", "File")):
+            c.setdefault(field, value)
+        for e in c.get("env") or []:
+            if "fieldRef" in e.get("valueFrom", {}):
+                e["valueFrom"]["fieldRef"].setdefault("apiVersion", "v1")
         for kind in ("readinessProbe", "livenessProbe"):
             if kind in c:
-                for field, value in (("periodSeconds", 10), ("failureThreshold", 3), ("timeoutSeconds", 1)):
+                for field, value in (("periodSeconds", 10), ("failureThreshold", 3), ("timeoutSeconds", 1), ("successThreshold", 1)):
                     c[kind].setdefault(field, value)
+                if "httpGet" in c[kind]:
+                    c[kind]["httpGet"].setdefault("scheme", "HTTP")
     for v in pod.get("volumes") or []:
         if "secret" in v:
             v["secret"].setdefault("defaultMode", 0o644)
@@ -177,7 +211,7 @@ class Store:
 
     def get(self, plural, ns, name):
         if (plural, ns, name) not in self.objects:
-            raise Refused(404, f'{title_of(plural)} "{name}" not found', name=name, kind=plural)
+            raise Refused(404, f'{title_of(plural)} "{name}" not found', **about(plural, name))
         return self.objects[plural, ns, name]
 
     def list(self, plural, ns):
@@ -194,7 +228,7 @@ class Store:
             given = meta.get("resourceVersion")
             if given and given != old["metadata"]["resourceVersion"]:
                 raise Refused(409, f'Operation cannot be fulfilled on {title_of(plural)} "{name}": the object has been '
-                              "modified; please apply your changes to the latest version and try again", name=name)
+                              "modified; please apply your changes to the latest version and try again", **about(plural, name))
             for field in ("uid", "creationTimestamp", "resourceVersion", "generation"):
                 if field in old["metadata"]:
                     meta[field] = old["metadata"][field]
@@ -285,12 +319,7 @@ def review_of(headers, raw):
 
 # --- Requests ---
 
-class API(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
+class API(kubecontrol.Handler):
     def do_any(self):
         self.answered, self.user = 0, ""
         url = urllib.parse.urlsplit(self.path)
@@ -310,34 +339,13 @@ class API(http.server.BaseHTTPRequestHandler):
                 return self.watch(url.path, query)
             status, answer = self.route(url.path, query, raw)
         except Refused as e:
-            status, answer = e.status, {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-                                        "message": e.message, "reason": e.reason, "details": e.details, "code": e.status}
+            status, answer = e.status, kubecontrol.failure(e.status, e.message, e.reason, e.details)
         self.answered = status
         if fault.get("mode") == "lost":
             return self.cut()
         self.answer(status, answer, fault.get("retry_after"))
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_any
-
-    def cut(self):
-        self.note()
-        self.close_connection = True
-        self.connection.close()
-
-    def note(self):
-        with self.server.store.lock:
-            self.server.log.append([self.user, self.command, self.path, self.answered])
-
-    def answer(self, status, value, retry_after=None):
-        self.note()
-        body = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        if retry_after is not None:
-            self.send_header("Retry-After", str(retry_after))
-        self.end_headers()
-        self.wfile.write(body)
 
     def who(self):
         kind, _, token = self.headers.get("authorization", "").partition(" ")
@@ -351,8 +359,9 @@ class API(http.server.BaseHTTPRequestHandler):
         group = KINDS[plural][0]
         with self.server.store.lock:
             if not allowed(self.server.store, self.user, verb, group, plural, ns, name):
-                raise Refused(403, f'{title_of(plural)} "{name}" is forbidden: User "{self.user}" cannot {verb} resource '
-                              f'"{plural}" in API group "{group}" in the namespace "{ns}"', name=name, kind=plural)
+                which = f'{title_of(plural)} "{name}"' if name else title_of(plural)
+                raise Refused(403, f'{which} is forbidden: User "{self.user}" cannot {verb} resource "{plural}" in API group '
+                              f'"{group}" in the namespace "{ns}"', **about(plural, name))
 
     def touch(self, path, patch):
         with self.server.store.lock:
@@ -422,8 +431,8 @@ class API(http.server.BaseHTTPRequestHandler):
 
     def selected(self, plural, ns, query):
         wanted = dict(part.split("=", 1) for part in (query.get("fieldSelector") or "").replace("==", "=").split(",") if part)
-        if set(wanted) - {"metadata.name", "metadata.namespace"}:
-            raise Refused(400, "field label not supported")
+        for label in set(wanted) - {"metadata.name", "metadata.namespace"}:
+            raise Refused(400, f"field label not supported: {label}")
         return lambda o: all(o["metadata"][f.split(".")[1]] == v for f, v in wanted.items())
 
     def list(self, plural, ns, _name, query, _raw):
@@ -431,7 +440,8 @@ class API(http.server.BaseHTTPRequestHandler):
         group, kind = KINDS[plural]
         return 200, {"kind": kind + "List", "apiVersion": f"{group}/v1" if group else "v1",
                      "metadata": {"resourceVersion": str(store.version)},
-                     "items": copy.deepcopy([o for o in store.list(plural, ns) if fits(o)])}
+                     "items": [{k: copy.deepcopy(v) for k, v in o.items() if k not in ("kind", "apiVersion")}
+                               for o in store.list(plural, ns) if fits(o)]}
 
     def read(self, raw, plural):
         try:
@@ -448,11 +458,13 @@ class API(http.server.BaseHTTPRequestHandler):
         name = new.setdefault("metadata", {}).get("name", "")
         if not NAME.match(name):
             raise invalid(KINDS[plural][1], name, "metadata.name", f'Invalid value: "{name}": a lowercase RFC 1123 subdomain '
-                          "must consist of lower case alphanumeric characters, '-' or '.'")
+                          "must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an "
+                          "alphanumeric character (e.g. 'example.com', regex used for validation is "
+                          "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')")
         if new["metadata"].get("resourceVersion"):
-            raise Refused(400, "resourceVersion should not be set on objects to be created")
+            raise Refused(500, "resourceVersion should not be set on objects to be created", "")
         if (plural, ns, name) in self.server.store.objects:
-            raise Refused(409, f'{title_of(plural)} "{name}" already exists', "AlreadyExists", name=name, kind=plural)
+            raise Refused(409, f'{title_of(plural)} "{name}" already exists', "AlreadyExists", **about(plural, name))
         return 201, self.server.store.put(plural, ns, name, new, self.manager(query), "dryRun" in query)
 
     def update(self, plural, ns, name, query, raw):
@@ -473,13 +485,13 @@ class API(http.server.BaseHTTPRequestHandler):
         elif kind == "application/strategic-merge-patch+json":
             new = kubemerge.strategic(copy.deepcopy(old), change)
         else:
-            raise Refused(415, f"the body of the request was in an unknown format - {kind}")
+            raise Refused(415, "415: Unsupported Media Type")
         return 200, store.put(plural, ns, name, new, manager, dry)
 
     def apply(self, plural, ns, name, query, config):
         store, force = self.server.store, query.get("force") == "true"
         if not query.get("fieldManager"):
-            raise invalid("PatchOptions", "", "fieldManager", "Required value: is required for apply patch")
+            raise invalid("PatchOptions", "", "fieldManager", "Required value: is required for apply patch", "FieldValueRequired")
         old = store.objects.get((plural, ns, name))
         if old is None:
             self.may("create", plural, ns, name)
@@ -508,7 +520,7 @@ class API(http.server.BaseHTTPRequestHandler):
         if "dryRun" not in query:
             store.commit(plural, ns, name, copy.deepcopy(old), "DELETED")
         return 200, {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
-                     "details": {"name": name, "kind": plural, "uid": old["metadata"]["uid"]}}
+                     "details": {**about(plural, name), "uid": old["metadata"]["uid"]}}
 
     # --- Watching ---
 
@@ -548,71 +560,11 @@ class API(http.server.BaseHTTPRequestHandler):
         self.wfile.flush()
 
 
-# --- The test's side ---
-
-class Control(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-    def do_POST(self):
-        body, api = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or b"{}"), self.server.api
-        with api.store.lock:
-            if self.path == "/fault":
-                api.faults.append(body)
-            elif self.path == "/pods":
-                api.pods.modes.update(body)
-            elif self.path == "/clear":
-                api.log.clear()
-            else:
-                return self.send_error(404)
-        self.tell({})
-
-    def do_GET(self):
-        api = self.server.api
-        with api.store.lock:
-            if self.path == "/log":
-                return self.tell(api.log)
-            if self.path == "/pods":
-                return self.tell(api.pods.shown())
-        self.send_error(404)
-
-    def tell(self, value):
-        body = json.dumps(value).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
+class Server(kubecontrol.Server):
     def __init__(self, options, tls):
-        super().__init__(("127.0.0.1", 0), API)
-        self.options, self.tls = options, tls
-        self.store, self.log, self.faults = Store(), [], []
+        self.options, self.store = options, Store()
+        super().__init__(API, tls, self.store.lock)
         self.pods = kubepods.Pods(self.store, options.pods)
-
-    def finish_request(self, request, address):
-        """The handshake in the connection's own thread, so that one that stalls holds nobody up."""
-        request.settimeout(600)
-        try:
-            super().finish_request(self.tls.wrap_socket(request, server_side=True), address)
-        except (OSError, ssl.SSLError):
-            pass  # of a client that went away, or did not trust us
-
-    def take_fault(self, method, path):
-        with self.store.lock:
-            for f in self.faults:
-                if f.get("method", method) == method and f.get("path", "") in path:
-                    f["count"] = f.get("count", 1) - 1
-                    if f["count"] <= 0:
-                        self.faults.remove(f)
-                    return dict(f)
-        return {}
 
 
 def main():
@@ -625,13 +577,9 @@ def main():
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(options.cert, options.key)
     api = Server(options, tls)
-    control = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Control)
-    control.daemon_threads, control.api = True, api
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
-    for server in (api, control):
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(f"ready {api.server_address[1]} {control.server_address[1]}", flush=True)
+    kubecontrol.serve(api)
     try:
         api.pods.run()  # here, since a process that a pod runs ends with the thread that started it
     finally:

@@ -3,6 +3,7 @@
 the Deployment "web" that are there, and asserts what it gets."""
 
 import base64
+import json
 import sys
 import threading
 
@@ -42,7 +43,7 @@ try:
     core.replace_namespaced_secret("plain", ns, secret)
     raise AssertionError("a stale resourceVersion was taken")
 except ApiException as e:
-    assert e.status == 409 and '"reason": "Conflict"' in e.body, e
+    assert e.status == 409 and json.loads(e.body)["reason"] == "Conflict", e
 try:
     core.read_namespaced_secret("none", ns)
     raise AssertionError("there is no such Secret")

@@ -1,5 +1,6 @@
-"""A toy of what runs Deployments: it keeps maxSurge and maxUnavailable, and starts "pods" as processes of this machine. No
-ReplicaSets to be seen, no scheduler, no image: a container's command is run as it stands.
+"""Pods as processes of this machine, and a toy of what runs Deployments, which keeps maxSurge and maxUnavailable. No
+ReplicaSets to be seen, no scheduler, no image: a container's command is run as it stands. kubenode.py runs the same pods for
+a real Kubernetes.
 
 A pod has an address of its own of 127.0.0.0/8, so that ports do not meet. What differs from a container: a path below a
 mountPath, in a command, argument or environment value, is replaced by the pod's directory that stands for the mount. That
@@ -63,35 +64,45 @@ class Missing(Exception):
 
 
 class Pod:
-    def __init__(self, pods, owner, number, template):
-        self.pods, self.ns, self.owner, self.template, self.spec = pods, owner[0], owner[1], template, template["spec"]
-        self.name = f"{self.owner}-{number}"
+    """root has its directory; find(KIND, NAMESPACE, NAME) is the object, or None; a stuck one never becomes ready."""
+
+    def __init__(self, root, ns, name, number, spec, find, stuck=False):
+        self.ns, self.name, self.spec, self.find, self.stuck = ns, name, spec, find, stuck
         net = os.getpid()  # servers side by side must not meet
         self.address = f"127.{64 + net // 250 % 190}.{net % 250}.{number % 250 + 1}"
-        self.dir = os.path.join(pods.root, self.name)
+        self.dir = os.path.join(root, self.name)
         self.process, self.ready, self.restarts, self.why, self.next_start, self.next_look = None, False, 0, "", 0, 0
-        self.stuck = pods.modes.get(self.owner, 0) > 0
-        pods.modes[self.owner] = pods.modes.get(self.owner, 0) - self.stuck
+        self.exit = None  # of a pod that is not started again
         self.deadline, self.synced = None, 0
         os.makedirs(self.dir)
 
     # --- What it is given ---
 
     def secret(self, name):
-        found = self.pods.store.objects.get(("secrets", self.ns, name))
+        found = self.find("secrets", self.ns, name)
         if found is None:
             raise Missing(f'secret "{name}" not found')
-        return {k: base64.b64decode(v) for k, v in found["data"].items()}
+        return {k: base64.b64decode(v) for k, v in (found.get("data") or {}).items()}
 
     def files_of(self, volume):
-        sources = [volume["secret"]] if "secret" in volume else [s["secret"] for s in volume.get("projected", {}).get("sources", [])]
+        """By path. kubenode.py knows more kinds of sources."""
+        if "secret" in volume:
+            return self.files_from({"secret": {**volume["secret"], "name": volume["secret"]["secretName"]}})
         files = {}
-        for source in sources:
-            data = self.secret(source.get("secretName") or source["name"])
-            for item in source.get("items") or [{"key": k, "path": k} for k in data]:
-                if item["key"] not in data:
-                    raise Missing(f'references non-existent secret key: {item["key"]}')
-                files[item["path"]] = data[item["key"]]
+        for source in volume.get("projected", {}).get("sources", []):
+            files.update(self.files_from(source))
+        return files
+
+    def files_from(self, source):
+        source = source["secret"]
+        return self.chosen(source, self.secret(source["name"]))
+
+    def chosen(self, source, data):
+        files = {}
+        for item in source.get("items") or [{"key": k, "path": k} for k in data]:
+            if item["key"] not in data:
+                raise Missing(f'references non-existent secret key: {item["key"]}')
+            files[item["path"]] = data[item["key"]]
         return files
 
     def sync(self):
@@ -153,7 +164,12 @@ class Pod:
 
     def step(self):
         now = time.monotonic()
+        if self.exit is not None:
+            return
         if self.process is not None and self.process.poll() is not None and self.deadline is None:
+            if self.spec.get("restartPolicy") == "Never":
+                self.exit, self.ready = self.process.returncode, False
+                return
             self.process, self.ready, self.next_start = None, False, now + RESTART_S
             self.restarts += 1
         try:
@@ -180,13 +196,41 @@ class Pod:
         except OSError:
             return False
 
-    def stop(self):
-        self.ready, self.deadline = False, time.monotonic() + self.spec.get("terminationGracePeriodSeconds", 30)
+    def stop(self, grace_s=None):
+        grace_s = self.spec.get("terminationGracePeriodSeconds", 30) if grace_s is None else grace_s
+        self.ready, self.deadline = False, time.monotonic() + grace_s
         if self.process is not None:
             self.process.send_signal(signal.SIGTERM)
 
     def is_gone(self):
         return self.deadline is not None and (self.process is None or self.process.poll() is not None)
+
+    def shown(self, deployment, template):
+        """As the control's side tells of it."""
+        return {"name": self.name, "deployment": deployment, "ready": self.ready, "stopping": self.deadline is not None,
+                "why": self.why, "restarts": self.restarts, "pid": self.process.pid if self.process else None,
+                "address": self.address, "dir": self.dir,
+                "annotations": (template.get("metadata") or {}).get("annotations") or {}}
+
+
+def end_all(pods):
+    for pod in pods:
+        if pod.process is not None and pod.process.poll() is None:
+            pod.process.terminate()
+    until = time.monotonic() + 2
+    for pod in pods:
+        if pod.process is not None:
+            try:
+                pod.process.wait(max(0.01, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                pod.process.kill()
+
+
+def take_stuck(modes, deployment):
+    """Is this pod one of those that the test wants to get stuck?"""
+    stuck = modes.get(deployment, 0) > 0
+    modes[deployment] = modes.get(deployment, 0) - stuck
+    return stuck
 
 
 class Pods:
@@ -196,9 +240,7 @@ class Pods:
             os.makedirs(root, exist_ok=True)
 
     def shown(self):
-        return [{"name": p.name, "deployment": p.owner, "ready": p.ready, "stopping": p.deadline is not None, "why": p.why,
-                 "restarts": p.restarts, "pid": p.process.pid if p.process else None, "address": p.address, "dir": p.dir,
-                 "annotations": (p.template.get("metadata") or {}).get("annotations") or {}} for p in self.pods]
+        return [p.shown(p.owner, p.template) for p in self.pods]
 
     def run(self):
         while True:
@@ -237,7 +279,9 @@ class Pods:
             new.pop().stop()
         while len(new) < wanted and len(new) + len(old) < wanted + surge:
             self.number += 1
-            pod = Pod(self, (ns, name), self.number, template)
+            pod = Pod(self.root, ns, f"{name}-{self.number}", self.number, template["spec"],
+                      lambda *key: self.store.objects.get(key), take_stuck(self.modes, name))
+            pod.owner, pod.template = name, template
             self.pods.append(pod)
             new.append(pod)
         available = sum(p.ready for p in new + old)
@@ -255,32 +299,32 @@ class Pods:
         counts = {"replicas": len(mine), "updatedReplicas": len(new), "readyReplicas": sum(p.ready for p in mine),
                   "availableReplicas": sum(p.ready for p in mine)}
         counts["unavailableReplicas"] = max(0, d["spec"]["replicas"] - counts["availableReplicas"])
-        seen = {**counts, "generation": d["metadata"]["generation"], "ready": sum(p.ready for p in new)}
-        last, since = self.progress.get((ns, name), (None, 0))
-        if seen != last:
+        seen = {**counts, "ready": sum(p.ready for p in new)}
+        last, since, known = self.progress.get((ns, name), (None, 0, []))
+        moved = seen != last or template not in known  # a new template is a new ReplicaSet, one of before is not
+        if moved:
             since = time.monotonic()
-            self.progress[ns, name] = (seen, since)
+            self.progress[ns, name] = (seen, since, known if template in known else [*known, template])
         done = counts["updatedReplicas"] == counts["replicas"] == d["spec"]["replicas"] <= counts["availableReplicas"]
         late = not done and time.monotonic() - since > d["spec"]["progressDeadlineSeconds"]
         was = d.get("status") or {}
-        if late or (was.get("conditions", [{}])[0].get("reason") == "ProgressDeadlineExceeded" and not done
-                    and was.get("observedGeneration") == d["metadata"]["generation"]):
+        before = next((c for c in was.get("conditions", []) if c["type"] == "Progressing"), {})
+        if late or (before.get("reason") == "ProgressDeadlineExceeded" and not done and not moved):
             reason, status = "ProgressDeadlineExceeded", "False"
         else:
             reason, status = "NewReplicaSetAvailable" if done else "ReplicaSetUpdated", "True"
+        updated = before["lastUpdateTime"] if before.get("reason") == reason else stamp()
         status = {"observedGeneration": d["metadata"]["generation"], **{k: v for k, v in counts.items() if v},
-                  "conditions": [{"type": "Progressing", "status": status, "reason": reason}]}
+                  "conditions": [self.availability(d, counts["availableReplicas"]),
+                                 {"type": "Progressing", "status": status, "reason": reason, "lastUpdateTime": updated}]}
         if was != status:
             self.store.commit("deployments", ns, name, {**d, "metadata": dict(d["metadata"]), "status": status}, "MODIFIED")
 
+    def availability(self, d, available):
+        rolling = d["spec"]["strategy"].get("rollingUpdate") or {"maxUnavailable": 0}
+        enough = available >= d["spec"]["replicas"] - share(rolling["maxUnavailable"], d["spec"]["replicas"], math.floor)
+        return {"type": "Available", "status": "True" if enough else "False",
+                "reason": f"MinimumReplicas{'A' if enough else 'Una'}vailable"}
+
     def end(self):
-        for pod in self.pods:
-            if pod.process is not None and pod.process.poll() is None:
-                pod.process.terminate()
-        until = time.monotonic() + 2
-        for pod in self.pods:
-            if pod.process is not None:
-                try:
-                    pod.process.wait(max(0.01, until - time.monotonic()))
-                except subprocess.TimeoutExpired:
-                    pod.process.kill()
+        end_all(self.pods)

@@ -214,11 +214,13 @@ static void replay_finds_how_far_targets_came(void)
 		",{\"state\":\"ROLLING\"},{\"state\":\"ROLLING\",\"target\":0,\"step\":\"INSTALL\"," BEFORE
 		"},"
 		"{\"state\":\"ROLLING\",\"target\":0,\"step\":\"INSTALL\",\"ok\":true},"
-		"{\"state\":\"ROLLING\",\"target\":0,\"step\":\"SIGNAL\"}]"));
+		"{\"state\":\"ROLLING\",\"target\":0,\"step\":\"SIGNAL\",\"rolled_from\":\"ab\"},"
+		"{\"state\":\"ROLLBACK\",\"target\":0,\"step\":\"SIGNAL\",\"ok\":true}]"));
 	CHECK(r.version_old == 4 && r.version_new == 5 && r.live_before == 3 && r.overlaps);
 	CHECK(r.window_ns == INT64_C(900000000000));
 	CHECK(r.target_count == 2 && strcmp(r.targets[1].text, "file:b") == 0);
 	CHECK(r.targets[0].installed && r.targets[0].signal_begun && !r.targets[0].signalled);
+	CHECK(strcmp(r.targets[0].rolled_from, "ab") == 0 && r.targets[1].rolled_from == NULL);
 	CHECK(r.targets[0].has_before && r.targets[0].before.count == 1 &&
 		r.targets[0].before.at[0].conns == 4);
 	CHECK(!r.targets[1].installed && !r.targets[1].has_before);
