@@ -143,6 +143,18 @@ fail_with() {
   return 1
 }
 
+# jq -e of 1.6 is content with no input at all, as of a command that failed.
+jq() {
+  local out
+  [[ $1 = -*e* && $1 != --* ]] || {
+    command jq "$@"
+    return
+  }
+  out=$(command jq "$@") || return
+  printf '%s\n' "$out"
+  [[ $out ]]
+}
+
 # within SECONDS COMMAND...: until the command succeeds.
 within() {
   local deadline=$((SECONDS + $1))
