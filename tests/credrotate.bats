@@ -132,6 +132,10 @@ assert count > 5' "$top/share/schema/rotation.json"
   run -0 both rotate
   run -0 rotate_with status
   [[ $output == *"is over in DONE"*"the API has the new secret, version 2"* ]]
+  run -0 --separate-stderr rotate_with status --json
+  are_records rotation <<<"$output"
+  [ "$(jq -cs '[map(.rotation.target // empty | test("[ab].json")), (.[-1].rotation | [.command, .state, .exit])]' <<<"$output")" = \
+    '[[true,true],["status","DONE",0]]' ]
   run -0 both verify
   run -0 both rotate
   [ "$(sim_state | jq .version)" = 3 ]
@@ -313,7 +317,8 @@ rotate_records() {
 @test "credrotate: usage errors say what is missing" {
   for arguments in "" "turn" "rotate" "rotate --tunnel x" "rotate --tunnel x --api-url http://127.0.0.1:1" \
     "rotate --tunnel x --api-url u --account a" "rotate --tunnel x --api-url u --account a --api-token-file f" \
-    "rotate --tunnel x --window 25h" "rotate --on-failure=pray" "resume --older-than 90d -" "rotate now"; do
+    "rotate --tunnel x --window 25h" "rotate --on-failure=pray" "resume --older-than 90d -" "rotate now" \
+    "status --tunnel x --state-dir="; do
     # shellcheck disable=SC2086 # words
     run -2 "$credrotate" $arguments
     [[ ${lines[0]} == credrotate:* ]]

@@ -141,6 +141,8 @@ END
 @test "credrotate: manifests end before the proof is waited for, and go back by a command of their own" {
   start_pods
   target="manifest:$ns/tunnel-credentials#credentials.json"
+  run -3 eval 'rotate 2>log >&-'
+  [[ $(<log) == *"standard output is closed: nobody would get the manifest"* ]]
   # nobody applies it
   run -4 eval 'rotate --rejoin-timeout 1s 2>log >manifest'
   [[ $(<log) == *"did not rejoin in time"*"credrotate resume"* ]]

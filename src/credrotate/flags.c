@@ -192,6 +192,8 @@ static int check_needed(const struct flags *f, struct err *err)
 		return 0; /* which are due, and nothing else */
 	if (!f->from_stdin && f->tunnel == NULL)
 		return err_set(err, "--tunnel is missing; see credrotate --help");
+	if (f->state_dir[0] == '\0')
+		return err_set(err, "--state-dir is empty");
 	if (f->command == COMMAND_STATUS && f->api_url == NULL)
 		return 0;
 	if (f->api_url == NULL)

@@ -1,4 +1,5 @@
 /* Looking without touching. */
+#include <stdarg.h>
 #include <stdlib.h>
 
 #include "common/base/out.h"
@@ -7,12 +8,36 @@
 
 /* --- status --- */
 
+/* A line on standard output, or a record where those are asked for. target: NULL when it is not of one. */
+__attribute__((format(printf, 4, 5))) static void tell(
+	struct session *s, enum report_result result, const char *target, const char *fmt, ...)
+{
+	char text[2 * ERR_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (s->report.records != NULL)
+		report_step(&s->report,
+			&(struct report_step){.step = "status",
+				.result = result,
+				.target = target,
+				.version = s->tunnel.secret_version},
+			"%s", text);
+	else if (target != NULL)
+		printf("  %s: %s\n", target, text);
+	else
+		printf("%s\n", text);
+}
+
 /* Is the API's secret one that the journal knows? */
 static enum run_exit compare(struct session *s)
 {
 	struct run *r = &s->run;
 	struct cred c = {0};
 	struct err err;
+	long long version = s->tunnel.secret_version;
 
 	r->fp_old = s->replay.fp_old;
 	memcpy(r->drawn, s->replay.drawn, sizeof(r->drawn));
@@ -25,37 +50,39 @@ static enum run_exit compare(struct session *s)
 	bool over = !replay_is_unfinished(&s->replay);
 	switch (who) {
 	case ISSUE_OLD:
-		printf("the API has the old secret, version %lld\n", (long long)s->tunnel.secret_version);
+		tell(s, REPORT_OK, NULL, "the API has the old secret, version %lld", version);
 		return over ? EXIT_DONE : EXIT_HALFWAY;
 	case ISSUE_NEW:
-		printf("the API has the new secret, version %lld\n", (long long)s->tunnel.secret_version);
+		tell(s, REPORT_OK, NULL, "the API has the new secret, version %lld", version);
 		return over ? EXIT_DONE : EXIT_HALFWAY;
 	case ISSUE_FOREIGN:
-		printf("the API has a secret that this journal does not know, version %lld: someone else "
-		       "changed it; "
-		       "`credrotate adopt` brings all targets to it\n",
-			(long long)s->tunnel.secret_version);
+		tell(s, REPORT_FAILED, NULL,
+			"the API has a secret that this journal does not know, version %lld: someone else "
+			"changed it; `credrotate adopt` brings all targets to it",
+			version);
 		return EXIT_FOREIGN;
 	case ISSUE_UNKNOWN:
-		printf("the API does not tell: %s\n", err.text);
+		tell(s, REPORT_FAILED, NULL, "the API does not tell: %s", err.text);
 		return run_exit_for(r, EXIT_HALFWAY);
 	}
 	abort();
 }
 
-int status_show(struct session *s)
+static enum run_exit show(struct session *s)
 {
 	const struct replay *was = &s->replay;
 
 	if (!was->is_there) {
-		printf("tunnel %s: no run on record\n", s->tunnel_id);
+		tell(s, REPORT_OK, NULL, "tunnel %s: no run on record", s->tunnel_id);
 		return EXIT_DONE;
 	}
-	printf("tunnel %s: run %s (%s) is %s in %s since %s\n", s->tunnel_id, s->journal.run, was->command,
-		replay_is_unfinished(was) ? "unfinished" : "over", run_state_name(was->state), was->since);
+	bool unfinished = replay_is_unfinished(was);
+	tell(s, unfinished ? REPORT_WAIT : REPORT_OK, NULL, "tunnel %s: run %s (%s) is %s in %s since %s",
+		s->tunnel_id, s->journal.run, was->command, unfinished ? "unfinished" : "over",
+		run_state_name(was->state), was->since);
 	for (size_t i = 0; i < was->target_count; i++) {
 		const struct replay_target *t = &was->targets[i];
-		printf("  %s: %s\n", t->text,
+		tell(s, t->rejoined || !unfinished ? REPORT_OK : REPORT_WAIT, t->text, "%s",
 			t->rejoined    ? "rejoined"
 			: t->signalled ? "signalled, not rejoined"
 			: t->installed ? "installed, not signalled"
@@ -63,12 +90,23 @@ int status_show(struct session *s)
 	}
 	/* The journal has a new secret's fingerprint before anything is changed. */
 	if (was->drawn_count == 0) {
-		printf("nothing was changed\n");
+		tell(s, REPORT_OK, NULL, "nothing was changed");
 		return EXIT_DONE;
 	}
 	if (s->api != NULL)
-		return (int)compare(s);
-	return replay_is_unfinished(was) ? EXIT_HALFWAY : EXIT_DONE;
+		return compare(s);
+	return unfinished ? EXIT_HALFWAY : EXIT_DONE;
+}
+
+int status_show(struct session *s)
+{
+	enum run_exit code = show(s);
+	json_t *more = json_pack("{s:s, s:i}", "command", "status", "exit", (int)code);
+
+	if (s->replay.is_there)
+		json_object_set_new(more, "state", json_string(run_state_name(s->replay.state)));
+	report_summary(&s->report, s->run.began_ms, code == EXIT_DONE, more);
+	return (int)code;
 }
 
 /* --- verify --- */

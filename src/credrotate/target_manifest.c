@@ -1,5 +1,6 @@
 /* A target that is a Secret's manifest on standard output: a pipeline brings it to the cluster. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -52,6 +53,9 @@ static int check_pipe(const struct target *t, struct err *err)
 			"the command "
 			"again with the pipe",
 			t->text);
+	int mode = fcntl(t->env->manifest_fd, F_GETFL);
+	if (mode < 0 || (mode & O_ACCMODE) == O_RDONLY)
+		return err_set(err, "%s: standard output is closed: nobody would get the manifest", t->text);
 	if (isatty(t->env->manifest_fd))
 		return err_set(err,
 			"%s: standard output is a terminal, and the manifest holds a secret; pipe it on",
