@@ -111,11 +111,17 @@ stop_all() {
 
 # --- Servers of others, on ports of their own ---
 
-# free_port: below those that Linux gives to connections (32768 and up), so that none takes it between two servers on it.
+# free_port: one after the other, so that no two tests get the same; below those that Linux gives to connections (32768 and
+# up), so that none takes it while its server is away.
 free_port() {
-  local port
-  until port=$((10000 + RANDOM % 20000)) && ! (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
-  echo "$port"
+  local port=
+  mkdir -p "$top/build"
+  {
+    flock 8
+    read -r port 2>/dev/null <"$top/build/port" || port=$((10000 + SRANDOM % 20000))
+    while port=$((port < 29999 ? port + 1 : 10000)) && (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
+    echo "$port" | tee "$top/build/port"
+  } 8>>"$top/build/port.lock"
 }
 
 # start_server NAME WRITE COMMAND...: WRITE prints the configuration for $port; a port that somebody took is tried again.
