@@ -50,6 +50,14 @@ ids() {
   done
 }
 
+@test "score: 15 for an error, 5 for a warning, and no header costs more than 30" {
+  for count in 0 2 6 7 40; do
+    jq -nc --argjson n "$count" '{request_url: "https://a.example/", status: 200,
+      headers: ([["content-type", "text/html"]] + [range($n) | ["set-cookie", "c\(.)=x"]])}'
+  done | "$hdrcheck" --json - | jq .headers.score >got || true
+  [ "$(paste -sd ' ' got)" = '60 50 30 30 30' ]
+}
+
 @test "a page without fault: exit status 0" {
   run -0 "$hdrcheck" --json - < <(record https://good.example/ 200 "${good[@]}")
   [ "$(jq -r '.status, .kind, .schema, .headers.observatory.grade' <<<"$output" | xargs)" = 'ok headers outbore/1 A+' ]
