@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # shellcheck disable=SC2154 # what lib.bash sets
 # credrotate with the real edge, real connectors and visitors whose every request is counted.
+# bats-run: early
 
 bats_require_minimum_version 1.5.0
 load lib

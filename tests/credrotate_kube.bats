@@ -2,6 +2,7 @@
 # shellcheck disable=SC2154 # what lib.bash and kube.bash set
 # credrotate with the real edge and real connectors, which run as the pods of a Deployment behind a small server with the
 # shapes of Kubernetes' API (tests/peers/kubeapi.py), or with make cluster behind a real API server: see CONTRIBUTING.md.
+# bats-run: early
 
 bats_require_minimum_version 1.5.0
 load lib

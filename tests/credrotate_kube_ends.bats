@@ -2,6 +2,7 @@
 # shellcheck disable=SC2154 # what lib.bash and kube.bash set
 # credrotate and Kubernetes where a rotation does not come to its end, and where Secrets are followed by others: as
 # credrotate_kube.bats, beside it since both take their time.
+# bats-run: early
 
 bats_require_minimum_version 1.5.0
 load lib

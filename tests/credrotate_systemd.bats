@@ -2,6 +2,7 @@
 # shellcheck disable=SC2154 # what lib.bash sets
 # credrotate and connectors as services of a real systemd (tests/peers/systemd_here), installed as `make install` does it.
 # The edge, the service behind the tunnel and the visitors stand outside.
+# bats-run: early
 
 bats_require_minimum_version 1.5.0
 load lib

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # The HTTP under the management API: both versions, their limits, and clients that mean no good.
+# bats-run: early
 
 load lib
 load api
