@@ -57,9 +57,9 @@ struct target {
 	/* What a Deployment's template said of the secret before it was rolled out, "" for nothing: there going back leads. Owned,
 	 * NULL when not known. */
 	char *rolled_from;
-	char stuck_before
-		[TARGET_STAMP_MAX]; /* when a Deployment got stuck that was so when we began; empty: it was not */
-	bool denied;                /* the last failure was a matter of rights */
+	/* When a Deployment got stuck that was so when we began; empty: it was not. */
+	char stuck_before[TARGET_STAMP_MAX];
+	bool denied; /* the last failure was a matter of rights */
 
 	/* How far it has come. */
 	bool installed, signal_begun, signalled, rejoined;

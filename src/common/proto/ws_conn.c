@@ -88,13 +88,6 @@ static bool utf8_take(struct utf8_state *u, struct span s)
 	return true;
 }
 
-static bool utf8_whole(struct span s)
-{
-	struct utf8_state u = {0};
-
-	return utf8_take(&u, s) && u.len == 0;
-}
-
 /* --- wslay's callbacks --- */
 
 static ssize_t conn_on_recv(uint8_t *to, size_t len, int flags, void *arg)
@@ -217,7 +210,7 @@ bool ws_code_may_be_sent(int code)
 
 bool ws_reason_may_be_sent(struct span reason)
 {
-	return reason.len <= WS_CONTROL_MAX - 2 && utf8_whole(reason);
+	return reason.len <= WS_CONTROL_MAX - 2 && utf8_is_whole(reason);
 }
 
 int ws_conn_close(struct ws_conn *c, int code, struct span reason)
@@ -326,7 +319,7 @@ static void conn_take_close(struct ws_conn *c)
 			payload.len < 2 ? "a close frame of one byte" : "a close code that may not be sent");
 		return;
 	}
-	if (!utf8_whole(span_skip(payload, 2))) {
+	if (!utf8_is_whole(span_skip(payload, 2))) {
 		conn_fail(c, WS_CODE_NOT_UTF8, "a close reason that is not UTF-8");
 		return;
 	}
@@ -363,7 +356,7 @@ static bool conn_unpack(struct ws_conn *c)
 		code = WS_CODE_TOO_BIG;
 		break;
 	case WS_UNPACK_OK:
-		if (c->opcode == WS_TEXT && !utf8_whole(buf_span(&plain)))
+		if (c->opcode == WS_TEXT && !utf8_is_whole(buf_span(&plain)))
 			why = "text that is not UTF-8";
 		break;
 	}
